@@ -1,0 +1,7 @@
+"""The routes: HTTP in, one call of a model, object out. One file for each resource."""
+
+from . import categories, clients, contacts, custom_fields, keys, tags, team
+
+BLUEPRINTS = tuple(
+    module.blp for module in (clients, contacts, categories, team, tags, custom_fields, keys)
+)

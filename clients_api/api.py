@@ -1,0 +1,123 @@
+"""Our Api and Blueprint: where flask-smorest meets the way of a request (operation.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flask
+import flask_smorest
+from werkzeug.routing import BaseConverter
+
+from . import openapi
+from .operation import Answer, Operation, Resource
+from .schemas.base import Schema
+
+ID_MAX = 2**63 - 1
+
+
+class RecordId(BaseConverter):
+    """The id of a record in a path. What can be no id is None, the id of no record."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> int | None:
+        if not (value.isascii() and value.isdigit()) or value.startswith("0"):
+            return None
+        return number if len(value) < 20 and (number := int(value)) <= ID_MAX else None
+
+    def to_url(self, value: int | None) -> str:
+        return str(value)
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """The routes of one resource.
+
+    `arguments` and `response` say what flask-smorest's do, and are documented by it; the work is
+    done by the Operation that `route` makes of the view.
+    """
+
+    def __init__(
+        self, name: str, import_name: str, *, resource: Resource, description: str
+    ) -> None:
+        super().__init__(name, import_name, description=description)
+        self.resource = resource
+        self._prepare_doc_cbks = [self._prepare_arguments_doc, self._prepare_operation_doc]
+
+    def arguments(
+        self,
+        schema: type[Schema],
+        *,
+        location: str = "body",
+        rules: Callable[..., Mapping[str, str]] | None = None,
+    ) -> Callable[[Any], Any]:
+        """Say which schema loads the query string or the body: the view's `query` or `body`.
+
+        In: `rules`, which returns of some of the body's values the rules that they break as far
+        as the database knows, so that they can be told together with the schema's.
+        """
+
+        def decorator(view: Any) -> Any:
+            setattr(view, f"_{location}", schema)
+            if rules is not None:
+                view._rules = rules
+            return view
+
+        return decorator
+
+    def response(
+        self, status_code: int, schema: type[Schema], *, message: str, **options: Any
+    ) -> Callable[[Any], Any]:
+        """Say what is answered: the schema of `data`, and the message (see `Answer`)."""
+
+        def decorator(view: Any) -> Any:
+            view._answer = Answer(status_code, schema, message, **options)
+            return view
+
+        return decorator
+
+    def route(self, rule: str, **options: Any) -> Callable[[Any], Any]:
+        """Register the view for one method of a path."""
+
+        def decorator(view: Any) -> Any:
+            (method,) = options.pop("methods")
+            operation = Operation(view, self.resource, method, rule)
+            operation._apidoc = operation.documentation()
+            self.add_url_rule(rule, None, operation, methods=[method], **options)
+            return view
+
+        return decorator
+
+    @staticmethod
+    def _prepare_operation_doc(
+        doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, spec: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        return doc_info["operation"].complete(doc)
+
+
+class Api(flask_smorest.Api):
+    """The API's documentation. Errors are answered in errors.py, pages served in pages.py."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: flask.Flask, url_prefix: str) -> None:
+        self.url_prefix = url_prefix
+        super().__init__(
+            app,
+            spec_kwargs={
+                "title": openapi.TITLE,
+                "version": openapi.version(),
+                "openapi_version": openapi.VERSION,
+                "info": {"description": openapi.DESCRIPTION, "license": {"name": "MIT"}},
+                "servers": [{"url": "/"}],
+            },
+        )
+
+    def _register_error_handlers(self) -> None:
+        """Register none: flask-smorest's answers have another shape, and lose headers."""
+
+    def _register_responses(self) -> None:
+        """Register what our operations refer to, in place of flask-smorest's."""
+        openapi.describe(self.spec.components)
+        self.flask_plugin.register_converter(RecordId, lambda _: openapi.RECORD_ID)
+        self.ma_plugin.converter.add_attribute_function(openapi.field_properties)

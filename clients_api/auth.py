@@ -1,0 +1,94 @@
+"""Who calls, and what the call may do: `Authorization: Bearer <key>`, and scopes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flask
+import peewee
+
+from .errors import forbidden, unauthorized
+from .models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
+
+log = logging.getLogger("clients_api")
+
+
+class Caller(NamedTuple):
+    """Whom a request comes from.
+
+    `name` tells callers apart where something is counted or kept for each: the prefix of a key,
+    or what a host's own login makes of it.
+    """
+
+    name: str
+    scope: str
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller's scope includes `scope`."""
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+
+class KeyAuthenticator:
+    """Authenticates a request by its API key, and notes the key's use at most once a minute."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, request: flask.Request) -> Caller | None:
+        """Return who calls; None for a key that is missing, malformed, unknown or expired."""
+        kind, _, key = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        key = key.strip()
+        if kind.lower() != "bearer" or not key or not key.isascii():
+            return None
+        identity = ApiKey.identify(key)
+        if identity is None:
+            return None
+        if use_is_stale(identity.last_used):
+            self._note_use(identity)
+        return Caller(identity.prefix, identity.scope)
+
+    def _note_use(self, identity: Identity) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(identity.id, float("-inf")) < LAST_USED_STEP.seconds:
+                return
+            self._noted[identity.id] = now
+        try:
+            ApiKey.note_use(identity.id)
+        except peewee.OperationalError as error:
+            # A full disk or a busy writer must not keep anybody from reading.
+            log.warning("The last use of key %s was not noted: %s", identity.prefix, error)
+
+
+class HostAuthenticator:
+    """Asks a host application who calls, in the host's own request context."""
+
+    def __init__(
+        self, host: flask.Flask, authenticate: Callable[[flask.Request], str | None]
+    ) -> None:
+        self._host = host
+        self._authenticate = authenticate
+
+    def __call__(self, request: flask.Request) -> Caller | None:
+        """Return a caller of the scope that the host names; None where it names none."""
+        with self._host.request_context(request.environ):
+            scope = self._authenticate(flask.request)
+        if scope is None:
+            return None
+        if scope not in SCOPES:
+            raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
+        return Caller(f"host:{scope}", scope)
+
+
+def require(caller: Caller | None, scope: str) -> Caller:
+    """Return the caller if it may do what needs `scope`. Raises Refused: 401 or 403."""
+    if caller is None:
+        raise unauthorized()
+    if not caller.may(scope):
+        raise forbidden()
+    return caller

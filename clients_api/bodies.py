@@ -1,0 +1,152 @@
+"""From bytes to one dict of parameters: query strings, JSON, URL-encoded and multipart forms.
+
+Whatever the encoding, the result is the same: text is trimmed, and arrays are lists however they
+were spelled. An empty string in a body means null; in a query string it stays what it is, so that
+a filter that was left blank by mistake is refused, not dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import flask
+import orjson
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from .errors import Refused, too_large
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+PAIRS_MAX = 1000
+
+# tags[] and tags[3], as PHP's http_build_query, jQuery and curl users write them
+_ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index>[0-9]{0,9})\]")
+
+
+def read_query(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]:
+    """Return the parameters of the query string. Raises Refused for what is no UTF-8."""
+    raw = request.query_string
+    if not raw:
+        return {}
+    params = _collect(_decode_pairs(raw, "The query string"), arrays)
+    return {name: _trimmed(value) for name, value in params.items()}
+
+
+def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]:
+    """Return the parameters of the body; {} if there is none.
+
+    In: `arrays`, the names of the parameters that are arrays, which in a form can't be told from
+    a single value. Raises Refused: 413, 415, or 400 for a body that is not what its type says.
+    """
+    data = _read_bytes(request)
+    if not data:
+        return {}
+    kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
+    if kind == JSON or kind.endswith("+json"):
+        params = _read_json(data)
+    elif kind == FORM:
+        params = _collect(_decode_pairs(data, "The body"), arrays)
+    elif kind == MULTIPART:
+        params = _collect(_read_multipart(data, options.get("boundary", "")), arrays)
+    else:
+        raise Refused(
+            415, f"The body must be {JSON}, {FORM} or {MULTIPART}; say which in Content-Type."
+        )
+    return {name: _null_if_empty(_trimmed(value)) for name, value in params.items()}
+
+
+def _read_bytes(request: flask.Request) -> bytes:
+    limit = flask.current_app.config["MAX_BODY_BYTES"]
+    if (request.content_length or 0) > limit:
+        raise too_large()
+    data = request.stream.read(limit + 1)
+    if len(data) > limit:
+        raise too_large()
+    return data
+
+
+def _read_json(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        why = error.msg.rpartition(": line")[0] or error.msg
+        raise Refused(400, f"The body is not valid JSON: {why} ({place}).") from error
+    if not isinstance(value, dict):
+        raise Refused(400, "The body must be a JSON object.")
+    return value
+
+
+def _decode_pairs(data: bytes, what: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            data.decode("ascii" if data.isascii() else "utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=PAIRS_MAX,
+        )
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"{what} is not valid UTF-8 at byte {error.start}.") from error
+    except ValueError as error:
+        raise Refused(400, f"{what} has more than {PAIRS_MAX} parameters.") from error
+
+
+def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
+    """Return the fields of a form (RFC 7578). A file's content is passed over, its name is not."""
+    if not boundary:
+        raise Refused(400, "The body has no boundary: give one in Content-Type.")
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=PAIRS_MAX)
+    pairs: list[tuple[str, bytearray]] = []
+    try:
+        decoder.receive_data(data)
+        decoder.receive_data(None)
+        while not isinstance(event := decoder.next_event(), Epilogue):
+            if isinstance(event, Field | File):
+                pairs.append((event.name, bytearray()))
+                keep = isinstance(event, Field)
+            elif isinstance(event, Data) and keep:
+                pairs[-1][1].extend(event.data)
+            elif isinstance(event, NeedData):
+                raise ValueError("it ends too early")
+        return [(name, value.decode()) for name, value in pairs]
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"The field {pairs[-1][0]} is not valid UTF-8.") from error
+    except Exception as error:
+        # werkzeug's decoder raises ValueError, KeyError, IndexError and others for broken input.
+        raise Refused(400, "The body is not valid multipart/form-data.") from error
+
+
+def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[str, Any]:
+    single: dict[str, Any] = {}
+    elements: dict[str, list[tuple[int, str]]] = {}
+    for name, value in pairs:
+        if match := _ELEMENT.fullmatch(name):
+            name, index = match["name"], match["index"]
+            found = elements.setdefault(name, [])
+            found.append((int(index) if index else len(found), value))
+        elif name in arrays:
+            found = elements.setdefault(name, [])
+            found.append((len(found), value))
+        else:
+            single[name] = value  # of several, the last counts, as in PHP
+    for name, found in elements.items():
+        found.sort(key=lambda element: element[0])
+        single[name] = [value for _, value in found]
+    return single
+
+
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return [_null_if_empty(_trimmed(element)) for element in value]
+    return value
+
+
+def _null_if_empty(value: Any) -> Any:
+    return None if value == "" else value

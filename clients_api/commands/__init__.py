@@ -1,0 +1,1 @@
+"""The commands of `clients-api`, by subject. Each module lists its own in COMMANDS."""

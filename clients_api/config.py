@@ -1,0 +1,204 @@
+"""The settings: their defaults, what they may be, and where they are read from."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import limits
+from flask import Config
+
+from .models import sqlite
+
+ENV = "CLIENTS_API"
+
+
+class BadSetting(Exception):
+    """A setting can't be used; the message is one line with its name, its value and what may be."""
+
+
+class Setting(NamedTuple):
+    """One setting. `check` returns the value to use; for one that may not be it raises ValueError.
+
+    `allowed` says in words what may be; `default` may contain `<instance>`.
+    """
+
+    default: Any
+    check: Callable[[Any], Any]
+    allowed: str
+    purpose: str
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in words:
+            raise ValueError
+        return value.lower()
+
+    return check
+
+
+def _flag(value: Any) -> bool:
+    words = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
+    if isinstance(value, str):
+        value = words.get(value.lower(), value)
+    if value in (0, 1):
+        return bool(value)
+    raise ValueError
+
+
+def _prefix(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError
+    return value
+
+
+def _database_url(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    sqlite.path_of(value, Path())
+    return value
+
+
+def _rate(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    limits.parse(value)
+    return value
+
+
+def _origins(value: Any) -> list[str]:
+    if isinstance(value, str):
+        value = [origin.strip() for origin in value.split(",") if origin.strip()]
+    if not isinstance(value, list):
+        raise ValueError
+    for origin in value:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", str(origin)):
+            raise ValueError
+    return value
+
+
+def _mail_url(value: Any) -> str:
+    parts = urlsplit(value if isinstance(value, str) else "")
+    if parts.scheme == "file" and parts.path and not parts.netloc:
+        return value
+    if parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1) > 0:
+        return value
+    raise ValueError
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", value):
+        raise ValueError
+    return value
+
+
+SETTINGS: dict[str, Setting] = {
+    "DATABASE_URL": Setting(
+        "sqlite:///<instance>/clients.sqlite3",
+        _database_url,
+        "sqlite:///file (relative to the instance folder) or sqlite:////absolute/file",
+        "The SQLite file.",
+    ),
+    "URL_PREFIX": Setting(
+        "/api", _prefix, "a path such as /api or /crm/api", "Under which the API is served."
+    ),
+    "PAGE_SIZE": Setting(
+        25, _whole(1, 100), "1 to 100", "Records a page where no `limit` is given."
+    ),
+    "MAX_BODY_BYTES": Setting(
+        1_048_576, _whole(1024, 2**31), "1024 to 2147483648", "A larger body is answered with 413."
+    ),
+    "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
+    "RATELIMIT_DEFAULT": Setting(
+        "1200 per minute",
+        _rate,
+        "a rate such as 1200 per minute",
+        "Calls with a valid key, per key; without one, per address, a tenth of it.",
+    ),
+    "CORS_ORIGINS": Setting(
+        [],
+        _origins,
+        "a list of origins such as https://app.example, separated by commas",
+        "Whose pages in a browser may call the API.",
+    ),
+    "MAIL_URL": Setting(
+        "file://<instance>/mail",
+        _mail_url,
+        "file:///folder, smtp://[user:password@]host[:port] or smtps://…",
+        "Where mail goes; a folder gets `.eml` files.",
+    ),
+    "MAIL_FROM": Setting("clients@localhost", _address, "an e-mail address", "Sender of mail."),
+    "LOG_FORMAT": Setting(
+        "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
+    ),
+    "LOG_LEVEL": Setting(
+        "info",
+        _one_of("debug", "info", "warning", "error", "critical"),
+        "debug, info, warning, error or critical",
+        "The least important messages that are logged.",
+    ),
+    "SQLITE_SYNCHRONOUS": Setting(
+        "full",
+        _one_of("full", "normal"),
+        "full or normal",
+        "`normal` trades the last moments before a power cut for speed.",
+    ),
+}
+
+
+def instance_folder() -> Path:
+    """Return the folder of the database, config.toml and mail: INSTANCE_PATH, or `./instance`."""
+    return Path(os.environ.get(f"{ENV}_INSTANCE_PATH") or "instance").absolute()
+
+
+def load(instance: Path, overrides: Mapping[str, Any], *, use_file: bool = True) -> dict[str, Any]:
+    """Return all settings: defaults, then config.toml, then the environment, then `overrides`.
+
+    Raises BadSetting for a value that may not be, and for a name in the file that is none.
+    """
+    config = Config(instance)
+    config.update({name: setting.default for name, setting in SETTINGS.items()})
+    file = instance / "config.toml"
+    if use_file and file.exists():
+        config.update(_read(file))
+    config.from_prefixed_env(ENV)
+    config.update(overrides)
+    return {name: _checked(name, config[name], instance) for name in SETTINGS}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{file} can't be read: {error}") from error
+    values = {name.upper(): value for name, value in values.items()}
+    for name in values:
+        if name not in SETTINGS:
+            raise BadSetting(f"{name} in {file} is no setting; there are {', '.join(SETTINGS)}.")
+    return values
+
+
+def _checked(name: str, value: Any, instance: Path) -> Any:
+    setting = SETTINGS[name]
+    if isinstance(value, str):
+        value = value.replace("<instance>", str(instance))
+    try:
+        return setting.check(value)
+    except ValueError as error:
+        shown = "the given value" if "://" in str(value) and "@" in str(value) else repr(value)
+        raise BadSetting(f"{ENV}_{name} is {shown}, but must be {setting.allowed}.") from error

@@ -1,0 +1,89 @@
+"""What the service says of itself, to anybody: OpenAPI file, documentation page, health."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import flask
+import flask_swagger_ui
+import orjson
+import peewee
+
+from . import openapi
+from .errors import Refused
+from .models import CustomField, migrating
+
+STATIC = Path(__file__).parent / "static"
+# Swagger UI comes with a package; of its files, what the page needs.
+FILES = {
+    name: Path(flask_swagger_ui.__file__).parent / "dist" / name
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js")
+} | {name: STATIC / name for name in ("docs.js", "docs.css", "landing.css", "favicon.svg")}
+
+# Swagger UI writes style attributes and embeds its icons; scripts are files of ours alone.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+about = flask.Blueprint("about", __name__)
+landing = flask.Blueprint("landing", __name__)
+
+
+@about.get("/openapi.json")
+def openapi_json() -> flask.Response:
+    """Serve the OpenAPI file, with the custom fields that are defined now."""
+    spec = openapi.with_custom_fields(flask.current_app.api, CustomField.definitions())
+    return flask.current_app.response_class(orjson.dumps(spec), mimetype="application/json")
+
+
+@about.get("/docs")
+def docs() -> flask.Response:
+    """Serve the interactive documentation page."""
+    return _page("docs.html")
+
+
+@about.get("/docs/<name>")
+def file(name: str) -> flask.Response:
+    """Serve a file that a page needs."""
+    if name not in FILES:
+        flask.abort(404)
+    response = flask.send_file(FILES[name], max_age=86_400, conditional=True)
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+@about.get("/health")
+def health() -> dict[str, Any]:
+    """Say that the process is up."""
+    return {"message": "The service is up."}
+
+
+@about.get("/ready")
+def ready() -> dict[str, Any]:
+    """Say whether the database answers and has the schema that this code needs."""
+    try:
+        is_current = migrating.is_current(flask.current_app.database)
+    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
+    if not is_current:
+        raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})
+    return {"message": "The service is ready."}
+
+
+@landing.get("/")
+def index() -> flask.Response:
+    """Serve the page that a person opens first."""
+    return _page("landing.html")
+
+
+def _page(name: str) -> flask.Response:
+    html = (STATIC / name).read_text(encoding="utf-8")
+    base = flask.request.script_root + flask.current_app.config["URL_PREFIX"]
+    html = html.replace("{base}", base).replace("{version}", openapi.version())
+    response = flask.current_app.response_class(html, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response

@@ -1,0 +1,116 @@
+"""Lists: from a selection of records to one page of them, by number or by cursor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+
+from .models.reader import Row, Selection
+from .schemas.paging import LIMIT_MAX, PageQuerySchema
+
+
+class Page(NamedTuple):
+    """One page: its rows, what the answer says of it, and the parameters of its neighbours."""
+
+    rows: list[Row]
+    meta: dict[str, Any]
+    links: dict[str, dict[str, Any]]
+
+
+class Paging:
+    """What a request asks of a list besides its filters. In: the loaded query, which it empties
+    of its own parameters, and the limit where none is given."""
+
+    def __init__(
+        self, schema: type[PageQuerySchema], query: dict[str, Any], default_limit: int
+    ) -> None:
+        self.limit = min(query.pop("limit", None) or default_limit, LIMIT_MAX)
+        self.number = query.pop("page", None) or 1
+        self.cursor = query.pop("cursor", None)
+        self.sort = query.pop("sort", None) or schema.default_sort
+        self.descending = (query.pop("order", None) or schema.default_order) == "desc"
+
+    def run(self, selection: Selection) -> Page:
+        """Read the page. Raises ValueError for a cursor that is damaged or of another list."""
+        return self._by_number(selection) if self.cursor is None else self._by_cursor(selection)
+
+    def _by_number(self, selection: Selection) -> Page:
+        total = selection.total()
+        last = max(1, -(-total // self.limit))
+        rows = []
+        if self.number <= last:
+            offset = (self.number - 1) * self.limit
+            rows = selection.page(
+                sort=self.sort, descending=self.descending, limit=self.limit, offset=offset
+            )
+        meta = {
+            "current_page": self.number,
+            "per_page": self.limit,
+            "total": total,
+            "last_page": last,
+        }
+        numbers = {"first": 1, "prev": min(self.number - 1, last), "next": self.number + 1}
+        links = {
+            relation: {"page": number}
+            for relation, number in {**numbers, "last": last}.items()
+            if 1 <= number <= last
+        }
+        return Page(rows, meta, links)
+
+    def _by_cursor(self, selection: Selection) -> Page:
+        last = self._decode(self.cursor) if self.cursor else None
+        # One row more than asked for tells whether there is a next page.
+        rows = selection.after(
+            last, sort=self.sort, descending=self.descending, limit=self.limit + 1
+        )
+        cursor = None
+        if len(rows) > self.limit:
+            rows.pop()
+            id = rows[-1][selection.reader.columns.index("id")]
+            cursor = self._encode([rows[-1][len(selection.reader.columns)], id])
+        links = {"first": {"cursor": ""}}
+        if cursor is not None:
+            links["next"] = {"cursor": cursor}
+        return Page(rows, {"per_page": self.limit, "next_cursor": cursor}, links)
+
+    def _encode(self, position: list[Any]) -> str:
+        data = orjson.dumps(position)
+        return self._base64(self._checksum(data) + data)
+
+    def _decode(self, cursor: str) -> tuple[Any, int]:
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValueError("not base64") from error
+        if self._checksum(raw[8:]) != raw[:8] or self._base64(raw) != cursor:
+            raise ValueError("damaged, or of another sort or order")
+        key, id = orjson.loads(raw[8:])
+        return key, id
+
+    @staticmethod
+    def _base64(raw: bytes) -> str:
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _checksum(self, data: bytes) -> bytes:
+        # Against damage and mix-ups. Who forges one only asks for another page of the same list.
+        order = f"{self.sort} {self.descending} ".encode()
+        return hashlib.blake2b(order + data, digest_size=8).digest()
+
+
+def link_header(path: str, query: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write a Link header (RFC 8288) with the addresses of neighbouring pages.
+
+    In: the path; the query as it was asked; and for each relation what differs in it. The
+    addresses are relative to the host, so that no forged Host header gets into an answer.
+    """
+    base = {name: value for name, value in query.items() if name not in ("page", "cursor")}
+    return ", ".join(
+        f'<{path}?{urlencode({**base, **changes}, doseq=True)}>; rel="{relation}"'
+        for relation, changes in links.items()
+    )

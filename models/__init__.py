@@ -1,0 +1,28 @@
+"""What is stored: Peewee models over SQLite. Queries and rules are methods of the models."""
+
+from .category import Category, CategoryUser
+from .client import Client
+from .contact import Contact
+from .custom_field import CustomField, CustomValue
+from .idempotency import Idempotency
+from .key import ApiKey
+from .mail import Mail
+from .tag import ClientTag, Tag
+from .team import TeamMember
+from .user import User
+
+__all__ = [
+    "ApiKey",
+    "Category",
+    "CategoryUser",
+    "Client",
+    "ClientTag",
+    "Contact",
+    "CustomField",
+    "CustomValue",
+    "Idempotency",
+    "Mail",
+    "Tag",
+    "TeamMember",
+    "User",
+]

@@ -1,0 +1,229 @@
+"""Categories: each client is filed under one, and team members may look after some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import peewee
+
+from .base import BaseModel, Record, now, prepared
+from .errors import Conflict, Invalid, NotFound
+from .folding import fold, slug
+from .reader import Reader, Selection
+from .user import User
+
+
+class Category(BaseModel):
+    name = peewee.TextField()
+    name_key = peewee.TextField(index=True)
+    type = peewee.TextField()
+    visibility = peewee.TextField()
+    description = peewee.TextField(null=True)
+    icon = peewee.TextField(null=True)
+    system_default = peewee.TextField()
+    slug = peewee.TextField()
+    created = peewee.TextField(index=True)
+    updated = peewee.TextField()
+
+    class Meta:
+        indexes = ((("type", "name_key"), True),)
+
+    @classmethod
+    def find(cls, id: int | None) -> Record:
+        """Return one category with its counts. Raises NotFound."""
+        return reader.find(id)
+
+    @classmethod
+    def matching(cls, search: str | None = None, **equal: Any) -> Selection:
+        """Return the categories of a `type` and `visibility` whose name contains `search`."""
+        conditions = [(name, (value,)) for name, value in equal.items()]
+        if search:
+            conditions.append(("search", (fold(search),)))
+        return reader.select(conditions)
+
+    @classmethod
+    def exists(cls, id: int) -> bool:
+        """Tell whether there is a category of that id."""
+        return _exists.one(id) is not None
+
+    @classmethod
+    def default_id(cls) -> int:
+        """Return the id of the category of clients for which none was chosen."""
+        return _default_id.scalar()
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        name: str,
+        type: str,
+        visibility: str | None = None,
+        description: str | None = None,
+        icon: str | None = None,
+    ) -> Record:
+        """Make a category. Raises Invalid for a name that its type has already."""
+        moment = now()
+        try:
+            id = cls.insert_row(
+                name=name,
+                name_key=fold(name),
+                type=type,
+                visibility=visibility or "everyone",
+                description=description,
+                icon=icon,
+                system_default="no",
+                slug=slug(name),
+                created=moment,
+                updated=moment,
+            )
+        except peewee.IntegrityError as error:
+            raise Invalid(name="name_taken") from error
+        return cls.find(id)
+
+    @classmethod
+    def change(cls, id: int | None, **columns: Any) -> Record:
+        """Set columns of a category; the rest stays. Raises NotFound, Invalid for a taken name."""
+        if "name" in columns:
+            columns |= {"name_key": fold(columns["name"]), "slug": slug(columns["name"])}
+        if "visibility" in columns:
+            columns["visibility"] = columns["visibility"] or "everyone"
+        columns["updated"] = now()
+        try:
+            changed = id and cls.update_row(id, **columns)
+        except peewee.IntegrityError as error:
+            raise Invalid(name="name_taken") from error
+        if not changed:
+            raise NotFound("category")
+        return cls.find(id)
+
+    @classmethod
+    def problems(cls, name: str | None = None, but: int | None = None) -> dict[str, str]:
+        """Return the rule that the name breaks, as far as only the database knows it."""
+        owner = None if name is None else _id_by_name.scalar("client", fold(name))
+        return {} if owner is None or owner == but else {"name": "name_taken"}
+
+    @classmethod
+    def remove(cls, id: int | None) -> Record:
+        """Delete an empty category and return what it was. Raises NotFound and Conflict."""
+        category = cls.find(id)
+        if category["system_default"] == "yes":
+            raise Conflict(
+                "The system default category can't be deleted. "
+                "To empty it, migrate its clients to another category."
+            )
+        try:
+            cls.delete_row(id)
+        except peewee.IntegrityError as error:
+            raise Conflict(
+                "The category still has clients. Migrate them to another category first."
+            ) from error
+        return category
+
+    @classmethod
+    def assign_team(cls, id: int | None, user_ids: Iterable[int]) -> Record:
+        """Make these team members the only ones of a category. Raises NotFound, Invalid."""
+        cls.change(id)
+        _unassign_all(id)
+        for user_id in dict.fromkeys(user_ids):
+            if not _assign(id, user_id).rowcount:
+                raise Invalid(users="exists")
+        return cls.find(id)
+
+    @classmethod
+    def migrate(cls, id: int | None, target_id: int) -> Record:
+        """Move all clients to another category. Raises NotFound, and Invalid for the target.
+
+        Returns the category that was emptied.
+        """
+        cls.change(id)
+        if target_id == id or not cls.exists(target_id):
+            raise Invalid(target_id="exists")
+        moment = now()
+        _move_clients(target_id, moment, id)
+        cls.update_row(target_id, updated=moment)
+        return cls.find(id)
+
+
+class CategoryUser(BaseModel):
+    category = peewee.ForeignKeyField(Category, on_delete="CASCADE", backref="+", index=False)
+    user = peewee.ForeignKeyField(User, on_delete="CASCADE", backref="+")
+
+    class Meta:
+        primary_key = peewee.CompositeKey("category", "user")
+
+
+@prepared
+def _exists(id):
+    return Category.select(Category.id).where(Category.id == id)
+
+
+@prepared
+def _default_id():
+    return Category.select(Category.id).where(
+        Category.type == "client", Category.system_default == "yes"
+    )
+
+
+@prepared
+def _id_by_name(type, key):
+    return Category.select(Category.id).where(Category.type == type, Category.name_key == key)
+
+
+@prepared
+def _unassign_all(id):
+    return CategoryUser.delete().where(CategoryUser.category == id)
+
+
+@prepared
+def _assign(id, user_id):
+    return CategoryUser.insert_from(
+        User.select(id, User.id).where(
+            User.id == user_id, User.type == "team", User.status != "deleted"
+        ),
+        (CategoryUser.category, CategoryUser.user),
+    )
+
+
+# The model of clients is built on this one, so here the table stands for it.
+_clients = peewee.Table("client", ("id", "category_id", "updated"))
+
+
+@prepared
+def _move_clients(target, moment, source):
+    return _clients.update({_clients.category_id: target, _clients.updated: moment}).where(
+        _clients.category_id == source
+    )
+
+
+_COUNT = _clients.select(peewee.fn.COUNT(peewee.SQL("*"))).where(
+    _clients.category_id == Category.id
+)
+_USERS = CategoryUser.select(peewee.fn.COUNT(peewee.SQL("*"))).where(
+    CategoryUser.category == Category.id
+)
+
+reader = Reader(
+    "category",
+    Category,
+    (
+        Category.id,
+        Category.name,
+        Category.description,
+        Category.type,
+        Category.visibility,
+        Category.icon,
+        Category.system_default,
+        Category.id.cast("TEXT").concat("-").concat(Category.slug).alias("slug"),
+        _COUNT.alias("count"),
+        _USERS.alias("users_count"),
+        Category.created,
+        Category.updated,
+    ),
+    conditions={
+        "type": lambda value: Category.type == value,
+        "visibility": lambda value: Category.visibility == value,
+        "search": lambda needle: peewee.fn.INSTR(Category.name_key, needle) > 0,
+    },
+    sorts={"name": Category.name_key, "type": Category.type, "created": Category.created},
+)

@@ -1,0 +1,380 @@
+"""Clients: customer companies, each with its users, one of whom owns the account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import peewee
+
+from . import sqlite
+from .base import BaseModel, Record, now, prepared
+from .category import Category
+from .custom_field import CustomField, CustomValue
+from .errors import Invalid, NotFound
+from .folding import fold
+from .mail import Mail
+from .reader import Condition, Reader, Selection
+from .tag import ClientTag, Tag
+from .user import CLIENT, User, full_name
+
+NAME_LENGTH = 150
+
+
+class Client(BaseModel):
+    company_name = peewee.TextField()
+    name_key = peewee.TextField(index=True)
+    description = peewee.TextField(null=True)
+    status = peewee.TextField(index=True)
+    phone = peewee.TextField(null=True)
+    website = peewee.TextField(null=True)
+    vat = peewee.TextField(null=True)
+    category = peewee.ForeignKeyField(Category, on_delete="RESTRICT", backref="+", index=False)
+    billing_street = peewee.TextField(null=True)
+    billing_city = peewee.TextField(null=True)
+    billing_state = peewee.TextField(null=True)
+    billing_zip = peewee.TextField(null=True)
+    billing_country = peewee.TextField(null=True)
+    billing_invoice_due_days = peewee.IntegerField(null=True)
+    shipping_street = peewee.TextField(null=True)
+    shipping_city = peewee.TextField(null=True)
+    shipping_state = peewee.TextField(null=True)
+    shipping_zip = peewee.TextField(null=True)
+    shipping_country = peewee.TextField(null=True)
+    created = peewee.TextField(index=True)
+    updated = peewee.TextField(index=True)
+
+    class Meta:
+        indexes = tuple(
+            ((first, second), False)
+            for first in ("status", "category")
+            for second in ("name_key", "status", "created", "updated")
+            if first != second
+        )
+
+    @classmethod
+    def find(cls, id: int | None) -> Record:
+        """Return one client with its category, owner and tags. Raises NotFound."""
+        return reader.find(id)
+
+    @classmethod
+    def matching(
+        cls,
+        search: str | None = None,
+        tag: Iterable[str] = (),
+        email: str | None = None,
+        custom: Mapping[int, Any] | None = None,
+        **equal: Any,
+    ) -> Selection:
+        """Return the clients that meet all filters.
+
+        In: `search`, a part of the company name; `tag`, titles that the client must have, all of
+        them; `email` of a user of the client; `custom`, values by the id of the custom field;
+        and `status`, `category_id`, `owner_id`, `created_after` (at or after, as `timestamp`
+        writes it), `created_before` (before), `updated_after`, `updated_before`.
+        """
+        conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
+        if search:
+            conditions.append(_search(fold(search)))
+        if email is not None:
+            conditions.append(("email", (fold(email),)))
+        conditions += [("tag", (key,)) for key in sorted({fold(title) for title in tag})]
+        conditions += [("custom", pair) for pair in (custom or {}).items()]
+        return reader.select(conditions)
+
+    @classmethod
+    def register(
+        cls,
+        *,
+        first_name: str,
+        last_name: str,
+        email: str,
+        tags: Iterable[str] = (),
+        custom: Mapping[int, Any] | None = None,
+        send_email: str = "no",
+        **columns: Any,
+    ) -> Record:
+        """Make a client and its primary user, who owns the account; all or nothing.
+
+        A user of type `contact` with that address is promoted instead of a new one made. In:
+        `custom`, values by the id of the custom field; `columns` of the client that are known.
+        Raises Invalid for a taken address and an unknown category.
+        """
+        columns.setdefault("company_name", None)
+        name = columns["company_name"] or f"{first_name} {last_name}"[:NAME_LENGTH].strip()
+        category_id = columns.pop("category_id", None) or Category.default_id()
+        moment = now()
+        columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
+        columns |= {"status": "active", "created": moment, "updated": moment}
+        try:
+            id = cls.insert_row(**columns)
+            cls._add_owner(id, first_name, last_name, email, moment)
+        except peewee.IntegrityError as error:
+            raise Invalid(**cls.problems(category_id=category_id, email=email)) from error
+        ClientTag.replace_all(id, tags)
+        CustomValue.assign(id, custom or {})
+        if send_email == "yes":
+            Mail.queue_welcome(email, first_name, last_name, name)
+        return cls.find(id)
+
+    @classmethod
+    def _add_owner(
+        cls, client_id: int, first_name: str, last_name: str, email: str, moment: str
+    ) -> None:
+        names = {"first_name": first_name, "last_name": last_name}
+        try:
+            User.add(
+                type="client",
+                role_id=CLIENT,
+                client_id=client_id,
+                account_owner="yes",
+                email=email,
+                moment=moment,
+                **names,
+            )
+        except peewee.IntegrityError:
+            promoted = _promote(
+                client_id,
+                first_name,
+                fold(first_name),
+                last_name,
+                fold(last_name),
+                moment,
+                fold(email),
+            )
+            if not promoted.rowcount:
+                raise
+
+    @classmethod
+    def exists(cls, id: int) -> bool:
+        """Tell whether there is a client of that id."""
+        return _exists.one(id) is not None
+
+    @classmethod
+    def problems(cls, category_id: int | None = None, email: str | None = None) -> dict[str, str]:
+        """Return the rule that each of the values breaks, as far as only the database knows it."""
+        found = {}
+        if category_id is not None and not Category.exists(category_id):
+            found["category_id"] = "exists"
+        if email is not None and _unpromotable.scalar(fold(email)):
+            found["email"] = "taken"
+        return found
+
+    @classmethod
+    def change(
+        cls, id: int | None, custom: Mapping[int, Any] | None = None, **columns: Any
+    ) -> Record:
+        """Set columns and custom values of a client; the rest stays as it is.
+
+        Raises NotFound, and Invalid for an unknown category. No category means the default one.
+        """
+        if "company_name" in columns:
+            columns["name_key"] = fold(columns["company_name"])
+        if "category_id" in columns:
+            columns["category_id"] = columns["category_id"] or Category.default_id()
+        cls._update(id, **columns)
+        CustomValue.assign(id, custom or {})
+        return cls.find(id)
+
+    @classmethod
+    def change_status(cls, id: int | None, status: str) -> Record:
+        """Make a client `active` or `suspended`. Raises NotFound."""
+        cls._update(id, status=status)
+        return cls.find(id)
+
+    @classmethod
+    def change_owner(cls, id: int | None, owner: int) -> Record:
+        """Make one of a client's users its only owner. Raises NotFound, and Invalid for others."""
+        cls._update(id)
+        moment = now()
+        _disown(moment, id)
+        if not _own(moment, owner, id).rowcount:
+            raise Invalid(owner="exists")
+        return cls.find(id)
+
+    @classmethod
+    def replace_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
+        """Make `titles` the tags of a client, in this order. Raises NotFound."""
+        cls._update(id)
+        ClientTag.replace_all(id, titles)
+        return cls.find(id)
+
+    @classmethod
+    def add_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
+        """Add tags to a client. Raises NotFound, and Invalid for more than a client may have."""
+        cls._update(id)
+        ClientTag.add(id, titles)
+        return cls.find(id)
+
+    @classmethod
+    def take_tag(cls, id: int | None, title: str) -> Record:
+        """Take one tag off a client. Raises NotFound for the client and for the tag."""
+        cls._update(id)
+        ClientTag.take(id, title)
+        return cls.find(id)
+
+    @classmethod
+    def remove(cls, id: int | None) -> Record:
+        """Delete a client with its users, tag links and values, and return what it was."""
+        client = cls.find(id)
+        cls.delete_row(id)
+        return client
+
+    @classmethod
+    def touch(cls, id: int) -> None:
+        """Move the time of a client's last change."""
+        cls._update(id)
+
+    @classmethod
+    def _update(cls, id: int | None, **columns: Any) -> None:
+        columns["updated"] = now()
+        try:
+            changed = id and cls.update_row(id, **columns)
+        except peewee.IntegrityError as error:
+            raise Invalid(category_id="exists") from error
+        if not changed:
+            raise NotFound("client")
+
+
+def _search(needle: str) -> Condition:
+    if len(needle) < sqlite.TRIGRAM:
+        return "search_short", (needle,)
+    return "search", (sqlite.phrase(needle),)
+
+
+def _has_tag(key: Any) -> peewee.Expression:
+    marked = ClientTag.select(ClientTag.client).join(Tag).where(Tag.title_key == key)
+    return Client.id.in_(marked)
+
+
+def _has_user(*conditions: Any) -> peewee.Expression:
+    return Client.id.in_(User.select(User.client).where(*conditions))
+
+
+def _has_value(field_id: Any, value: Any) -> peewee.Expression:
+    holders = CustomValue.select(CustomValue.client).where(
+        CustomValue.field == field_id, CustomValue.value == value
+    )
+    return Client.id.in_(holders)
+
+
+Owner = User.alias("owner")
+
+_TAGS = sqlite.json_array(
+    Tag.select(Tag.title)
+    .join(ClientTag)
+    .where(ClientTag.client == Client.id)
+    .order_by(ClientTag.position),
+    "title",
+)
+_CUSTOM = sqlite.json_object(
+    CustomField.select(CustomField.name, CustomValue.value)
+    .join(
+        CustomValue,
+        peewee.JOIN.LEFT_OUTER,
+        on=(CustomValue.field == CustomField.id) & (CustomValue.client == Client.id),
+    )
+    .order_by(CustomField.position, CustomField.id),
+    "name",
+    "value",
+)
+
+reader = Reader(
+    "client",
+    Client,
+    (
+        Client.id,
+        Client.company_name,
+        Client.description,
+        Client.status,
+        Client.phone,
+        Client.website,
+        Client.vat,
+        Category.id.alias("category_id"),
+        Category.name.alias("category_name"),
+        Owner.id.alias("owner_id"),
+        full_name(Owner).alias("owner_name"),
+        Client.billing_street,
+        Client.billing_city,
+        Client.billing_state,
+        Client.billing_zip,
+        Client.billing_country,
+        Client.billing_invoice_due_days,
+        Client.shipping_street,
+        Client.shipping_city,
+        Client.shipping_state,
+        Client.shipping_zip,
+        Client.shipping_country,
+        Client.created,
+        Client.updated,
+        _TAGS.alias("tags"),
+        _CUSTOM.alias("custom_fields"),
+    ),
+    join=lambda query: query.join_from(Client, Category).join_from(
+        Client,
+        Owner,
+        peewee.JOIN.LEFT_OUTER,
+        on=(Owner.client == Client.id) & (Owner.account_owner == peewee.SQL("'yes'")),
+    ),
+    conditions={
+        "status": lambda value: Client.status == value,
+        "category_id": lambda value: Client.category == value,
+        "owner_id": lambda value: _has_user(User.id == value, User.account_owner == "yes"),
+        "email": lambda key: _has_user(User.email_key == key),
+        "tag": _has_tag,
+        "created_after": lambda moment: Client.created >= moment,
+        "created_before": lambda moment: Client.created < moment,
+        "updated_after": lambda moment: Client.updated >= moment,
+        "updated_before": lambda moment: Client.updated < moment,
+        "search": lambda phrase: sqlite.search(Client.id, "client_search", phrase),
+        "search_short": lambda needle: peewee.fn.INSTR(Client.name_key, needle) > 0,
+        "custom": _has_value,
+    },
+    sorts={
+        "name": Client.name_key,
+        "status": Client.status,
+        "created": Client.created,
+        "updated": Client.updated,
+        "id": Client.id,
+    },
+)
+
+
+@prepared
+def _exists(id):
+    return Client.select(Client.id).where(Client.id == id)
+
+
+@prepared
+def _promote(client_id, first_name, first_name_key, last_name, last_name_key, moment, key):
+    return User.update(
+        {
+            User.type: "client",
+            User.client: client_id,
+            User.account_owner: "yes",
+            User.first_name: first_name,
+            User.first_name_key: first_name_key,
+            User.last_name: last_name,
+            User.last_name_key: last_name_key,
+            User.updated: moment,
+        }
+    ).where(User.email_key == key, User.type == "contact")
+
+
+@prepared
+def _unpromotable(key):
+    return User.select(User.id).where(User.email_key == key, User.type != "contact")
+
+
+@prepared
+def _disown(moment, id):
+    return User.update({User.account_owner: "no", User.updated: moment}).where(
+        User.client == id, User.account_owner == "yes"
+    )
+
+
+@prepared
+def _own(moment, owner, id):
+    return User.update({User.account_owner: "yes", User.updated: moment}).where(
+        User.id == owner, User.client == id, User.status != "deleted"
+    )

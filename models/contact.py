@@ -1,0 +1,144 @@
+"""Contacts: the users of clients, and people of no client yet, whom a new client may promote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from .base import Record
+from .client import Client
+from .errors import Conflict, Invalid
+from .folding import fold
+from .mail import Mail
+from .reader import Reader, Row, Selection
+from .user import CLIENT, User, person_columns, person_conditions, person_sorts
+
+
+class Contact(User):
+    class Meta:
+        table_name = "user"
+
+    @classmethod
+    def find(cls, id: int | None) -> Record:
+        """Return one contact; a deleted one is no more. Raises NotFound."""
+        return reader.find(id)
+
+    @classmethod
+    def matching(cls, search: str | None = None, **equal: Any) -> Selection:
+        """Return the contacts that meet all filters.
+
+        In: `search`, a part of a name, the e-mail address or the phone number; `status`,
+        `client_id`, `account_owner`.
+        """
+        conditions = [(name, (value,)) for name, value in equal.items()]
+        if search:
+            conditions.append(("search", (fold(search),)))
+        return reader.select(conditions)
+
+    @classmethod
+    def of_clients(cls, client_ids: list[int]) -> dict[int, list[Row]]:
+        """Return the rows of the contacts of some clients, oldest first, by the client's id."""
+        found: dict[int, list[Row]] = {}
+        if not client_ids:
+            return found
+        selection = reader.select([("client_ids", tuple(client_ids))])
+        place = reader.columns.index("client_id")
+        for row in selection.page(sort="id", descending=False, limit=-1, offset=0):
+            found.setdefault(row[place], []).append(row)
+        return found
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        first_name: str,
+        last_name: str,
+        email: str,
+        client_id: int | None = None,
+        send_email: str = "no",
+        **columns: Any,
+    ) -> Record:
+        """Make a user of a client, or without one a user of type `contact`. Raises Invalid."""
+        try:
+            id = User.add(
+                type="contact" if client_id is None else "client",
+                role_id=CLIENT,
+                client_id=client_id,
+                first_name=first_name,
+                last_name=last_name,
+                email=email,
+                **columns,
+            )
+        except peewee.IntegrityError as error:
+            raise Invalid(**cls.problems(client_id=client_id, email=email)) from error
+        contact = cls.find(id)
+        if send_email == "yes":
+            Mail.queue_welcome(email, first_name, last_name, contact["client_name"])
+        return contact
+
+    @classmethod
+    def problems(
+        cls, client_id: int | None = None, email: str | None = None, but: int | None = None
+    ) -> dict[str, str]:
+        """Return the rule that each of the values breaks, as far as only the database knows it."""
+        found = {}
+        if client_id is not None and not Client.exists(client_id):
+            found["client_id"] = "exists"
+        if email is not None and User.is_taken(email, but):
+            found["email"] = "taken"
+        return found
+
+    @classmethod
+    def change(cls, id: int | None, **columns: Any) -> Record:
+        """Set columns of a contact; the rest stays. Raises NotFound, Invalid."""
+        contact = cls.find(id)
+        super().change(id, **columns)
+        if contact["account_owner"] == "yes":
+            Client.touch(contact["client_id"])  # which shows the name of its owner
+        return cls.find(id)
+
+    @classmethod
+    def remove(cls, id: int | None) -> Record:
+        """Mark a contact as deleted, free the address, and return what it was.
+
+        A client whose owner it was has none from then on. Raises NotFound.
+        """
+        contact = cls.find(id)
+        super().remove(id)
+        if contact["account_owner"] == "yes":
+            Client.touch(contact["client_id"])
+        return contact
+
+    @classmethod
+    def make_owner(cls, id: int | None) -> Record:
+        """Make a contact the only owner of its client. Raises NotFound, Conflict."""
+        contact = cls.find(id)
+        if contact["client_id"] is None:
+            raise Conflict(
+                "The contact belongs to no client, so there is no account to own. "
+                "Create a client with its e-mail address instead."
+            )
+        Client.change_owner(contact["client_id"], id)
+        return cls.find(id)
+
+
+reader = Reader(
+    "contact",
+    Contact,
+    (
+        *person_columns(Contact),
+        Contact.account_owner,
+        Contact.client.alias("client_id"),
+        Client.company_name.alias("client_name"),
+    ),
+    join=lambda query: query.join(Client, peewee.JOIN.LEFT_OUTER, on=(Contact.client == Client.id)),
+    scope=(Contact.type != "team") & (Contact.status != "deleted"),
+    conditions=person_conditions(Contact)
+    | {
+        "client_id": lambda value: Contact.client == value,
+        "client_ids": lambda *values: Contact.client.in_(values),
+        "account_owner": lambda value: Contact.account_owner == value,
+    },
+    sorts=person_sorts(Contact),
+)

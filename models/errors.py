@@ -1,0 +1,30 @@
+"""What a model may refuse. Models know no HTTP: the API turns these into answers, in one place."""
+
+from __future__ import annotations
+
+
+class DomainError(Exception):
+    """A rule of the domain forbids what was asked."""
+
+
+class NotFound(DomainError):
+    """There is no such record; `noun` is what a person calls it: client, contact, category…"""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"The {noun} could not be found.")
+
+
+class Conflict(DomainError):
+    """The state of the record forbids the change; the message says why, and what to do."""
+
+
+class Invalid(DomainError):
+    """Values that only the database can judge are wrong.
+
+    `rules` maps the model's word for a value to the rule it breaks: `exists`, `taken`, …
+    The schema that took the value in knows the name of the parameter and the rule's wording.
+    """
+
+    def __init__(self, **rules: str) -> None:
+        super().__init__(", ".join(f"{name}: {rule}" for name, rule in rules.items()))
+        self.rules = rules

@@ -1,0 +1,163 @@
+"""Tags: words that clients are marked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import peewee
+
+from .base import BaseModel, Record, now, prepared
+from .errors import Invalid, NotFound
+from .folding import fold
+from .reader import Reader, Selection
+
+MOST_PER_CLIENT = 100
+
+
+class Tag(BaseModel):
+    title = peewee.TextField()
+    title_key = peewee.TextField(unique=True)
+    created = peewee.TextField(index=True)
+    updated = peewee.TextField()
+
+    @classmethod
+    def find(cls, id: int | None) -> Record:
+        """Return one tag. Raises NotFound."""
+        return reader.find(id)
+
+    @classmethod
+    def matching(cls, search: str | None = None) -> Selection:
+        """Return the tags whose title contains `search`."""
+        return reader.select([("search", (fold(search),))] if search else [])
+
+    @classmethod
+    def named(cls, title: str) -> int:
+        """Return the id of the tag of that title, in whatever case; a new title makes a tag."""
+        key = fold(title)
+        id = _id_by_key.scalar(key)
+        if id is None:
+            moment = now()
+            id = cls.insert_row(title=title, title_key=key, created=moment, updated=moment)
+        return id
+
+    @classmethod
+    def rename(cls, id: int | None, title: str) -> Record:
+        """Give a tag another title and return it; onto another tag's title merges the two.
+
+        Where they merge, the other one stays, and the clients of both have it. Raises NotFound.
+        """
+        cls.find(id)
+        moment = now()
+        _touch_clients(moment, id)
+        other = _id_by_key.scalar(fold(title))
+        if other is None or other == id:
+            cls.update_row(id, title=title, title_key=fold(title), updated=moment)
+            return cls.find(id)
+        _move_links(other, id)
+        cls.delete_row(id)
+        cls.update_row(other, updated=moment)
+        return cls.find(other)
+
+    @classmethod
+    def remove(cls, id: int | None) -> Record:
+        """Take a tag off every client, delete it, and return what it was. Raises NotFound."""
+        tag = cls.find(id)
+        _touch_clients(now(), id)
+        cls.delete_row(id)
+        return tag
+
+
+class ClientTag(BaseModel):
+    client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+")
+    tag = peewee.ForeignKeyField(Tag, on_delete="CASCADE", backref="+")
+    position = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("client", "tag")
+        indexes = ((("tag", "client"), False),)
+
+    @classmethod
+    def replace_all(cls, client_id: int, titles: Iterable[str]) -> None:
+        """Make `titles` the tags of a client, in this order; of two spellings the first counts."""
+        _unlink_all(client_id)
+        cls._append(client_id, titles, 0)
+
+    @classmethod
+    def add(cls, client_id: int, titles: Iterable[str]) -> None:
+        """Add tags behind those that a client has. Raises Invalid for more than it may have."""
+        count, last = _extent.one(client_id)
+        has = {row[0] for row in _keys.all(client_id)}
+        new = [title for title in titles if fold(title) not in has]
+        if count + len({fold(title) for title in new}) > MOST_PER_CLIENT:
+            raise Invalid(tags="max_items")
+        cls._append(client_id, new, (last or 0) + 1)
+
+    @classmethod
+    def take(cls, client_id: int, title: str) -> None:
+        """Take one tag off a client. Raises NotFound if it has no such tag."""
+        if not _unlink(client_id, fold(title)).rowcount:
+            raise NotFound("tag")
+
+    @classmethod
+    def _append(cls, client_id: int, titles: Iterable[str], position: int) -> None:
+        spellings: dict[str, str] = {}
+        for title in titles:
+            spellings.setdefault(fold(title), title)
+        for place, title in enumerate(spellings.values(), position):
+            cls.insert_row(client_id=client_id, tag_id=Tag.named(title), position=place)
+
+
+_COUNT = ClientTag.select(peewee.fn.COUNT(peewee.SQL("*"))).where(ClientTag.tag == Tag.id)
+
+reader = Reader(
+    "tag",
+    Tag,
+    (Tag.id, Tag.title, _COUNT.alias("count"), Tag.created, Tag.updated),
+    conditions={"search": lambda needle: peewee.fn.INSTR(Tag.title_key, needle) > 0},
+    sorts={"title": Tag.title_key, "count": _COUNT, "created": Tag.created},
+)
+
+
+@prepared
+def _id_by_key(key):
+    return Tag.select(Tag.id).where(Tag.title_key == key)
+
+
+@prepared
+def _move_links(target, source):
+    # A client that has both keeps its link to the target; the other goes with the source.
+    has_target = ClientTag.select(ClientTag.client).where(ClientTag.tag == target)
+    return ClientTag.update({ClientTag.tag: target}).where(
+        ClientTag.tag == source, ClientTag.client.not_in(has_target)
+    )
+
+
+@prepared
+def _touch_clients(moment, id):
+    # The model of clients is built on this one, so here the table stands for it.
+    clients = peewee.Table("client", ("id", "updated"))
+    marked = ClientTag.select(ClientTag.client).where(ClientTag.tag == id)
+    return clients.update({clients.updated: moment}).where(clients.id.in_(marked))
+
+
+@prepared
+def _unlink_all(client_id):
+    return ClientTag.delete().where(ClientTag.client == client_id)
+
+
+@prepared
+def _unlink(client_id, key):
+    tag = Tag.select(Tag.id).where(Tag.title_key == key)
+    return ClientTag.delete().where(ClientTag.client == client_id, ClientTag.tag == tag)
+
+
+@prepared
+def _extent(client_id):
+    return ClientTag.select(
+        peewee.fn.COUNT(peewee.SQL("*")), peewee.fn.MAX(ClientTag.position)
+    ).where(ClientTag.client == client_id)
+
+
+@prepared
+def _keys(client_id):
+    return Tag.select(Tag.title_key).join(ClientTag).where(ClientTag.client == client_id)

@@ -1,0 +1,164 @@
+"""People: the users of clients, contacts of no client yet, and the team, in one table.
+
+They share a table because an e-mail address belongs to one person only, whoever that is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from .base import BaseModel, now, prepared
+from .errors import Invalid
+from .folding import fold
+
+ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
+ROLES = {ADMINISTRATOR: "Administrator", CLIENT: "Client", STAFF: "Staff"}
+
+
+class User(BaseModel):
+    type = peewee.TextField()
+    client = peewee.DeferredForeignKey("Client", null=True, on_delete="CASCADE", backref="+")
+    first_name = peewee.TextField()
+    first_name_key = peewee.TextField(index=True)
+    last_name = peewee.TextField()
+    last_name_key = peewee.TextField(index=True)
+    email = peewee.TextField()
+    email_key = peewee.TextField(null=True, unique=True)
+    phone = peewee.TextField(null=True)
+    job_position = peewee.TextField(null=True)
+    account_owner = peewee.TextField()
+    status = peewee.TextField()
+    role_id = peewee.IntegerField()
+    facebook = peewee.TextField(null=True)
+    twitter = peewee.TextField(null=True)
+    linkedin = peewee.TextField(null=True)
+    github = peewee.TextField(null=True)
+    dribbble = peewee.TextField(null=True)
+    created = peewee.TextField(index=True)
+    updated = peewee.TextField(index=True)
+
+    @classmethod
+    def add(
+        cls,
+        *,
+        type: str,
+        role_id: int,
+        first_name: str,
+        last_name: str,
+        email: str,
+        client_id: int | None = None,
+        account_owner: str = "no",
+        phone: str | None = None,
+        job_position: str | None = None,
+        moment: str | None = None,
+    ) -> int:
+        """Insert a user and return its id. Raises peewee.IntegrityError for a taken address."""
+        moment = moment or now()
+        return cls.insert_row(
+            type=type,
+            client_id=client_id,
+            first_name=first_name,
+            first_name_key=fold(first_name),
+            last_name=last_name,
+            last_name_key=fold(last_name),
+            email=email,
+            email_key=fold(email),
+            phone=phone,
+            job_position=job_position,
+            account_owner=account_owner,
+            status="active",
+            role_id=role_id,
+            created=moment,
+            updated=moment,
+        )
+
+    @classmethod
+    def is_taken(cls, email: str, but: int | None = None) -> bool:
+        """Tell whether the address is that of a user other than `but`."""
+        owner = _id_by_email.scalar(fold(email))
+        return owner is not None and owner != but
+
+    @classmethod
+    def change(cls, id: int, **values: Any) -> None:
+        """Set columns of a user; a name or an address takes its folded form along.
+
+        Raises Invalid for an address that is taken.
+        """
+        for name in ("first_name", "last_name", "email"):
+            if name in values:
+                values[f"{name}_key"] = fold(values[name])
+        values["updated"] = now()
+        try:
+            cls.update_row(id, **values)
+        except peewee.IntegrityError as error:
+            raise Invalid(email="taken") from error
+
+    @classmethod
+    def remove(cls, id: int) -> None:
+        """Mark a user as deleted, and free the address."""
+        cls.update_row(id, status="deleted", email_key=None, account_owner="no", updated=now())
+
+
+def full_name(user: Any) -> peewee.Expression:
+    """Compose a user's full name from the columns of `user`, the model or an alias of it."""
+    return user.first_name.concat(" ").concat(user.last_name)
+
+
+def role_name(user: Any) -> peewee.Expression:
+    """Compose the name of a user's role from its id."""
+    return peewee.Case(user.role_id, tuple(ROLES.items()))
+
+
+def person_columns(user: Any) -> tuple[Any, ...]:
+    """Return what is read of every person, of the team or of a client."""
+    return (
+        user.id,
+        user.first_name,
+        user.last_name,
+        full_name(user).alias("name"),
+        user.email,
+        user.phone,
+        user.job_position,
+        user.status,
+        user.role_id,
+        role_name(user).alias("role_name"),
+        user.facebook,
+        user.twitter,
+        user.linkedin,
+        user.github,
+        user.dribbble,
+        user.created,
+        user.updated,
+    )
+
+
+def person_conditions(user: Any) -> dict[str, Any]:
+    """Return the filters that every list of people has."""
+    return {
+        "status": lambda value: user.status == value,
+        "search": lambda needle: (
+            (peewee.fn.INSTR(user.first_name_key, needle) > 0)
+            | (peewee.fn.INSTR(user.last_name_key, needle) > 0)
+            | (peewee.fn.INSTR(user.email_key, needle) > 0)
+            | (peewee.fn.INSTR(user.phone, needle) > 0)
+        ),
+    }
+
+
+def person_sorts(user: Any) -> dict[str, Any]:
+    """Return the orders that every list of people has."""
+    return {
+        "first_name": user.first_name_key,
+        "last_name": user.last_name_key,
+        "email": user.email_key,
+        "created": user.created,
+        "updated": user.updated,
+        "id": user.id,
+    }
+
+
+@prepared
+def _id_by_email(key):
+    return User.select(User.id).where(User.email_key == key)

@@ -1,0 +1,46 @@
+"""API keys: what comes in and what goes out."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from clients_api.models.key import SCOPES
+
+from .base import Choice, DatesSchema, Group, Schema, String, Timestamp, text
+from .paging import list_query
+
+
+class KeySchema(Schema):
+    """An API key, without its secret."""
+
+    id = fields.Integer(metadata={"example": 1})
+    name = fields.String(metadata={"example": "billing script"})
+    prefix = fields.String(metadata={"example": "ck_Zt3vQ81k"})
+    scope = fields.String(metadata={"example": "write", "enum": list(SCOPES)})
+    expires = text()
+    last_used = text()
+    dates = Group(DatesSchema)
+
+
+class NewKeySchema(KeySchema):
+    """A new API key; its secret is shown this once."""
+
+    key = fields.String(metadata={"example": "ck_Zt3vQ81k…"})
+
+
+class KeyCreateSchema(Schema):
+    """A key to make."""
+
+    name = String(required=True, max=100, metadata={"example": "billing script"})
+    scope = Choice(SCOPES, metadata={"example": "write", "description": "`admin` if not given."})
+    expires = Timestamp(
+        metadata={"description": "When the key ends (ISO 8601); never if not given."}
+    )
+
+
+KeyListQuerySchema = list_query(
+    "KeyListQuerySchema",
+    sorts={name: name for name in ("name", "created")},
+    default="created",
+    order="asc",
+)

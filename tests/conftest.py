@@ -1,0 +1,251 @@
+"""What all tests share: a service on a real SQLite file, callers of it, and tiny factories."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from clients_api import create_app
+from clients_api.models import ApiKey, migrating
+from clients_api.models.base import using
+from clients_api.service import Service
+
+ROOT = Path(__file__).parents[1]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("CLIENTS_API_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database, which tests copy: migrating anew for each would cost them minutes."""
+    folder = tmp_path_factory.mktemp("template")
+    app = create_app({"INSTANCE_PATH": folder})
+    migrating.migrate(app.database)
+    app.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    app.database.close_all()
+    return folder / "clients.sqlite3"
+
+
+@pytest.fixture
+def make_app(template: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Make services, each with a database of its own; `settings` are those of the README."""
+    made: list[Service] = []
+
+    def make(**settings: Any) -> Service:
+        folder = tmp_path / f"instance{len(made)}"
+        folder.mkdir()
+        shutil.copy(template, folder / "clients.sqlite3")
+        defaults = {"INSTANCE_PATH": folder, "RATELIMIT_ENABLED": False}
+        made.append(create_app(defaults | settings))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.database.close_all()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Service]) -> Service:
+    return make_app()
+
+
+class Caller:
+    """Calls a service with a key. Every answer is checked for what all answers have in common."""
+
+    def __init__(self, app: Service, key: str | None, prefix: str = "/api") -> None:
+        self.app = app
+        self.key = key
+        self._client: FlaskClient = app.test_client()
+        self._prefix = prefix
+
+    def call(self, method: str, path: str, **options: Any) -> TestResponse:
+        """Call `path`, which is relative to the prefix; `form=` sends a form as a list of pairs."""
+        headers = dict(options.pop("headers", {}))
+        if self.key is not None:
+            headers.setdefault("Authorization", f"Bearer {self.key}")
+        if (form := options.pop("form", None)) is not None:
+            from urllib.parse import urlencode
+
+            options["data"] = urlencode(form)
+            options["content_type"] = "application/x-www-form-urlencoded"
+        response = self._client.open(
+            self._prefix + path, method=method, headers=headers, **options
+        )
+        assert response.status_code != 500, response.get_data(as_text=True)
+        assert response.headers["X-Request-ID"]
+        return response
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.call("POST", path, **_body(json), **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.call("PATCH", path, **_body(json), **options)
+
+    def put(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.call("PUT", path, **_body(json), **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self.call("DELETE", path, **options)
+
+
+def _body(json: Any) -> dict[str, Any]:
+    return {} if json is None else {"json": json}
+
+
+def issue_key(app: Service, **options: Any) -> str:
+    """Make a key and return its secret."""
+    with using(app.database), app.database.atomic():
+        return ApiKey.issue(**{"name": "test", **options})["key"]
+
+
+@pytest.fixture
+def api(app: Service) -> Caller:
+    """A caller with an admin key."""
+    return Caller(app, issue_key(app))
+
+
+@pytest.fixture
+def anonymous(app: Service) -> Caller:
+    """A caller without a key."""
+    return Caller(app, None)
+
+
+def expect_error(
+    response: TestResponse, status: int, message: str | None = None, **errors: Any
+) -> dict[str, Any]:
+    """Check that an answer is an error of the one shape there is, and return its body.
+
+    In: the sentences that the errors must have, by parameter (`tags.1` as `**{"tags.1": …}`).
+    """
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.mimetype == "application/json"
+    body = response.get_json()
+    assert set(body) == ({"message", "errors"} if status == 422 else {"message"})
+    if status == 422:
+        assert body["message"] == "The given data was invalid."
+    if message is not None:
+        assert body["message"] == message
+    for name, sentence in errors.items():
+        assert body["errors"].get(name) == [sentence], body["errors"]
+    return body
+
+
+@pytest.fixture
+def make_client(api: Caller) -> Callable[..., dict[str, Any]]:
+    """Make a client over HTTP; what is not said is made up."""
+
+    def make(**overrides: Any) -> dict[str, Any]:
+        number = next(_numbers)
+        body = {"first_name": "Jane", "last_name": "Doe", "email": f"jane{number}@acme.example"}
+        response = api.post("/clients", {**body, **overrides})
+        assert response.status_code == 201, response.get_json()
+        return response.get_json()["data"]
+
+    return make
+
+
+@pytest.fixture
+def make_contact(api: Caller) -> Callable[..., dict[str, Any]]:
+    """Make a contact over HTTP: of no client, unless `clientid` is given."""
+
+    def make(**overrides: Any) -> dict[str, Any]:
+        number = next(_numbers)
+        body = {"first_name": "Kim", "last_name": "Lee", "email": f"kim{number}@acme.example"}
+        response = api.post("/contacts", {**body, **overrides})
+        assert response.status_code == 201, response.get_json()
+        return response.get_json()["data"]
+
+    return make
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A real server process, started by the command, on an instance folder of its own."""
+
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        variables = {name: value for name, value in os.environ.items() if "CLIENTS_API" not in name}
+        variables |= {f"CLIENTS_API_{name}": value for name, value in environment.items()}
+        variables |= {"CLIENTS_API_INSTANCE_PATH": str(folder)}
+        bind = f"127.0.0.1:{self.port}"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "clients_api", "serve", "--bind", bind, *options],
+                cwd=ROOT,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait()
+        found = re.search(r"admin key[^:]*: (\S+)", self.log.read_text())
+        self.key = found[1] if found else None
+
+    def _wait(self, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.log.read_text()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"the server does not listen: {self.log.read_text()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal the server's processes and return its exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number) if number == signal.SIGKILL else (
+                self.process.send_signal(number)
+            )
+        return self.process.wait(40)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers; options are the command's, keywords the settings."""
+    started: list[Server] = []
+
+    def start(*options: str, folder: Path | None = None, **environment: str) -> Server:
+        folder = folder or tmp_path / f"server{len(started)}"
+        folder.mkdir(exist_ok=True)
+        started.append(Server(folder, *options, **environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.stop(signal.SIGKILL)
