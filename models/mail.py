@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import random
 
+import blinker
 import peewee
 
-from .base import BaseModel, now
+from .base import BaseModel, Record, column_names, database, now, prepared, timestamp
+
+# Attempts follow each other after 1, 2, 4 … minutes, then every four hours: a day in all.
+FIRST_PAUSE = datetime.timedelta(minutes=1)
+LONGEST_PAUSE = datetime.timedelta(hours=4)
+MOST_ATTEMPTS = 13
+JITTER = 0.1  # of a pause: mail that failed together is not tried together for ever
+
+STATUSES = ("pending", "sent", "failed")
+
+queued = blinker.Signal("Sent when mail was queued and committed, by its database.")
 
 
 class Mail(BaseModel):
@@ -41,3 +54,120 @@ class Mail(BaseModel):
             created=moment,
             updated=moment,
         )
+        db = database.obj
+        db.after_commit(lambda: queued.send(db))
+
+    @classmethod
+    def due_ids(cls) -> list[int]:
+        """Return the ids of the mails that are to be sent by now, the longest due first."""
+        return [id for (id,) in _due_before.all(now())]
+
+    @classmethod
+    def pending_ids(cls) -> list[int]:
+        """Return the ids of all mails that are still to be sent, due or not, the next one first."""
+        return [id for (id,) in _pending.all()]
+
+    @classmethod
+    def begin_attempt(cls, id: int) -> Record | None:
+        """Count an attempt at a pending mail and return the mail; None if it is pending no more.
+
+        The next attempt is put off before this one is made. So a process that dies in between,
+        or can't store what came of it, repeats the attempt after a pause, not at once and for ever.
+        """
+        row = _pending_one.one(id)
+        if row is None:
+            return None
+        mail = Record(COLUMNS, row)
+        attempts = mail["attempts"] + 1
+        due = timestamp(datetime.datetime.now(datetime.UTC) + pause(attempts))
+        cls.update_row(id, attempts=attempts, due=due, updated=now())
+        return mail
+
+    @classmethod
+    def note_sent(cls, id: int) -> None:
+        """Write down that a mail has been taken by whoever delivers it."""
+        cls.update_row(id, status="sent", error=None, updated=now())
+
+    @classmethod
+    def note_deferred(cls, id: int, error: str) -> None:
+        """Write down why an attempt came to nothing; after the last one the mail has failed."""
+        _note_deferred(error, now(), id)
+
+    @classmethod
+    def note_failed(cls, id: int, error: str) -> None:
+        """Write down that a mail will never be delivered, and why."""
+        cls.update_row(id, status="failed", error=error, updated=now())
+
+    @classmethod
+    def retry_failed(cls) -> None:
+        """Make all mail that has failed pending and due, as if it was new."""
+        moment = now()
+        _retry_failed(moment, moment)
+
+    @classmethod
+    def listed(cls, status: str | None = None) -> list[Record]:
+        """Return the mails, or those of one status, oldest first."""
+        rows = _all.all() if status is None else _of_status.all(status)
+        return [Record(COLUMNS, row) for row in rows]
+
+
+def pause(attempts: int) -> datetime.timedelta:
+    """Return how long to wait after that many attempts."""
+    exact = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+    return exact * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+_FIELDS = (
+    Mail.id,
+    Mail.template,
+    Mail.recipient,
+    Mail.context,
+    Mail.status,
+    Mail.attempts,
+    Mail.due,
+    Mail.error,
+    Mail.created,
+)
+COLUMNS = column_names(_FIELDS)
+
+# Written out, not bound: only so does SQLite know that the partial index has all these rows.
+_IS_PENDING = peewee.SQL("status = 'pending'")
+
+
+@prepared
+def _due_before(moment):
+    return Mail.select(Mail.id).where(_IS_PENDING, Mail.due <= moment).order_by(Mail.due, Mail.id)
+
+
+@prepared
+def _pending():
+    return Mail.select(Mail.id).where(_IS_PENDING).order_by(Mail.due, Mail.id)
+
+
+@prepared
+def _pending_one(id):
+    return Mail.select(*_FIELDS).where(Mail.id == id, _IS_PENDING)
+
+
+@prepared
+def _note_deferred(error, moment, id):
+    is_last = Mail.attempts >= MOST_ATTEMPTS
+    status = peewee.Case(None, [(is_last, "failed")], Mail.status)
+    changes = {Mail.status: status, Mail.error: error, Mail.updated: moment}
+    return Mail.update(changes).where(Mail.id == id)
+
+
+@prepared
+def _retry_failed(due, moment):
+    changes = {Mail.status: "pending", Mail.attempts: 0, Mail.due: due, Mail.updated: moment}
+    return Mail.update(changes).where(Mail.status == "failed")
+
+
+@prepared
+def _all():
+    return Mail.select(*_FIELDS).order_by(Mail.id)
+
+
+@prepared
+def _of_status(status):
+    return Mail.select(*_FIELDS).where(Mail.status == status).order_by(Mail.id)
