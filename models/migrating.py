@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import peewee
 from playhouse.migrations import Runner
 
-from . import sqlite
+from . import files, sqlite
 
 FOLDER = Path(__file__).parent / "migrations"
+HISTORY = "schema_migration"
+LANDMARK = "client_search"  # a table that every version of ours has, and nobody else
 
-# The runner reports each step at INFO; what it has done is for our caller to say.
-logging.getLogger("peewee.migrations").setLevel(logging.WARNING)
+
+class NotMigrated(sqlite.DatabaseUnusable):
+    """The database is older than this program."""
 
 
 def status(db: sqlite.Database) -> tuple[list[str], bool]:
     """Return the names of the migrations still to apply, and whether the database is brand new.
 
     Raises DatabaseUnusable for a file that can't be read, belongs to another program, or was
-    written by a later version of this one.
+    written by a later version of this one. Nothing is written, to none of them.
     """
     path = Path(db.database)
-    sqlite.prepare_file(path)
+    if not files.check_place(path):
+        return [migration.name for migration in Runner(db, str(FOLDER)).migrations()], True
+    with files.as_it_is(path) as looked_at:
+        found = inspect(looked_at, path)
+        files.check_whole(looked_at, path)
+    return found
+
+
+def inspect(db: peewee.SqliteDatabase, path: Path) -> tuple[list[str], bool]:
+    """Return and raise what `status` does, of an open database; `path` is what errors call it."""
+    runner = Runner(db, str(FOLDER))
     try:
-        runner = Runner(db, str(FOLDER))
-        rows = runner.status()
-        tables = db.get_tables()
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        with db.atomic("DEFERRED"):  # another process may be migrating
+            rows = runner.status()
+            tables = {name for name in db.get_tables() if not name.startswith("sqlite_")}
+    except sqlite.ERRORS as error:
         raise sqlite.DatabaseUnusable(sqlite.reason(error, path)) from error
+    is_new = not any(row.applied for row in rows)
+    if tables - {HISTORY} if is_new else LANDMARK not in tables:
+        raise sqlite.DatabaseUnusable(f"The database {path} belongs to another program.")
     unknown = [row.name for row in rows if row.path is None]
     if unknown:
         raise sqlite.DatabaseUnusable(
             f"The database {path} was written by a later version of this program "
             f"(it has {unknown[-1]}). Update the program."
         )
-    is_new = not any(row.applied for row in rows)
-    if is_new and set(tables) - {"schema_migration"}:
-        raise sqlite.DatabaseUnusable(f"The database {path} belongs to another program.")
     return [row.name for row in rows if not row.applied], is_new
 
 
@@ -47,16 +59,33 @@ def migrate(db: sqlite.Database) -> list[str]:
 
     Raises DatabaseUnusable as `status` does, and where SQLite refuses to write.
     """
-    pending, _ = status(db)
+    applied: list[str] = []
+    while pending := status(db)[0]:
+        files.make_file(Path(db.database))
+        try:
+            applied += Runner(db, str(FOLDER)).up(pending[0])
+        except sqlite.ERRORS as error:
+            # Another process may have been a moment faster with the same.
+            if status(db)[0] == pending:
+                raise sqlite.DatabaseUnusable(sqlite.reason(error, db.database)) from error
+    return applied
+
+
+def prepare(db: sqlite.Database) -> None:
+    """Migrate a database that is new or empty.
+
+    Raises NotMigrated for an older one, since to change that is the operator's decision, and
+    DatabaseUnusable as `status` does.
+    """
+    pending, is_new = status(db)
     if not pending:
-        return []
-    try:
-        return Runner(db, str(FOLDER)).up()
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        # Another process may have been a moment faster with the same; then nothing is pending.
-        if not status(db)[0]:
-            return []
-        raise sqlite.DatabaseUnusable(sqlite.reason(error, db.database)) from error
+        return
+    if not is_new:
+        raise NotMigrated(
+            f"The database {db.database} is older than this program. Run clients-api migrate "
+            "(flask clients-api migrate where it is embedded)."
+        )
+    migrate(db)
 
 
 def is_current(db: sqlite.Database) -> bool:

@@ -5,19 +5,22 @@ Everything else is composed by Peewee, so that another database takes another mo
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import struct
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import peewee
+from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
 BUSY_SECONDS = 10
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 TRIGRAM = 3  # the search index knows text by its runs of three characters
+
+# What Peewee raises, and what escapes it while rows are fetched
+ERRORS = (peewee.PeeweeException, sqlite3.Error)
 
 
 class DatabaseUnusable(Exception):
@@ -34,6 +37,7 @@ class Database(peewee.SqliteDatabase):
     def __init__(self, path: str | Path, synchronous: str = "full") -> None:
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._open_lock = threading.Lock()
+        self._of_thread = threading.local()
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -55,7 +59,39 @@ class Database(peewee.SqliteDatabase):
         conn = super()._connect()
         with self._open_lock:
             self._open.add(conn)
+        self._of_thread.closing = _Closing(conn)
         return conn
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Database]:
+        """Open the file once more, to read it as it is at this moment, whatever others write."""
+        db = Database(self.database)
+        try:
+            # What has to be sorted may be as long as the table.
+            db.execute_sql("PRAGMA temp_store = file")
+            db.begin("DEFERRED")
+            # SQLite takes the snapshot with the first read.
+            db.execute_sql("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            yield db
+        finally:
+            db.close_all()
+
+    @contextmanager
+    def not_waiting(self) -> Iterator[None]:
+        """Let this thread's statements fail at once while another connection holds the lock."""
+        self.execute_sql("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+    def rollback(self) -> None:
+        """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.
+
+        To roll back what is gone would be an error, and hide the one that says why.
+        """
+        if self.connection().in_transaction:
+            super().rollback()
 
     def close_all(self) -> None:
         """Close the connections of all threads; for the end of the process and of tests."""
@@ -68,6 +104,20 @@ class Database(peewee.SqliteDatabase):
 
 class _Connection(sqlite3.Connection):
     """A connection that weak references can point to."""
+
+
+class _Closing:
+    """Closes a thread's connection as the thread ends.
+
+    A connection refers to itself, by its cache of statements, and by itself would stay open until
+    the garbage collector comes by: a server with a thread a request could run out of files.
+    """
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+
+    def __del__(self) -> None:
+        self._conn.close()
 
 
 def is_busy(error: Exception) -> bool:
@@ -105,47 +155,14 @@ def path_of(url: str, folder: Path) -> Path:
     return folder / rest
 
 
-def prepare_file(path: Path) -> None:
-    """Make sure that `path` is a SQLite file we can use, or make a new one, readable by us alone.
-
-    Raises DatabaseUnusable for what must not be touched: no folder, no permission, not a
-    database, a database cut short. A file that is bad is never replaced by an empty one.
-    """
-    if not path.parent.is_dir():
-        raise DatabaseUnusable(f"The folder of the database, {path.parent}, does not exist.")
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with path.open("rb") as file:
-            header = file.read(100)
-        size = path.stat().st_size
-    except OSError as error:
-        raise DatabaseUnusable(f"The database {path} can't be opened: {error.strerror}.") from error
-    if size == 0:
-        return
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise DatabaseUnusable(f"The file {path} is not a SQLite database.")
-    page_size, changes, pages, valid_for = (
-        struct.unpack_from(kind, header, offset)[0]
-        for kind, offset in ((">H", 16), (">I", 24), (">I", 28), (">I", 92))
-    )
-    page_size = 65536 if page_size == 1 else page_size
-    # https://sqlite.org/fileformat2.html#in_header_database_size: trustworthy if both agree.
-    # A log beside the file may hold the pages that are missing here, so SQLite has to judge then.
-    wal = path.with_name(path.name + "-wal")
-    has_wal = wal.exists() and wal.stat().st_size > 0
-    if changes == valid_for and size < page_size * pages and not has_wal:
-        raise DatabaseUnusable(
-            f"The database {path} is cut short: {size} bytes of {page_size * pages}. "
-            "Restore a backup."
-        )
-
-
 def reason(error: Exception, path: str | Path) -> str:
     """Say in one line why SQLite could not use the file at `path`."""
     if is_busy(error):
         return f"The database {path} is locked by another program."
     if is_full(error):
         return f"The database {path} can't be opened or written: {error}."
+    if _code(error) == sqlite3.SQLITE_NOTADB:
+        return f"The file {path} is not a SQLite database."
     return f"The database {path} can't be read: {error}. Restore a backup."
 
 
@@ -161,12 +178,17 @@ def phrase(needle: str) -> str:
 
 
 def search_index_is_sound(db: peewee.Database) -> bool:
-    """Compare the search index with the table, row by row, as FTS5 does it."""
+    """Compare the search index with the table, row by row. Raises peewee.DatabaseError if busy.
+
+    The rank of 1 is what makes FTS5 look at the table, and not only at the index itself.
+    """
     try:
         db.execute_sql(
             "INSERT INTO client_search (client_search, rank) VALUES ('integrity-check', 1)"
         )
-    except peewee.DatabaseError:
+    except peewee.DatabaseError as error:
+        if _code(error) != sqlite3.SQLITE_CORRUPT:
+            raise
         return False
     return True
 

@@ -1,0 +1,87 @@
+"""What can be wrong with a database: one question at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import peewee
+
+from .models import Client, Mail, files, migrating, sqlite
+
+
+class Finding(NamedTuple):
+    """The answer to one question; `faults` says what is wrong, and is empty if nothing is."""
+
+    subject: str
+    faults: list[str]
+    remark: str = "ok"
+
+
+def findings(db: sqlite.Database) -> Iterator[Finding]:
+    """Examine the current database, and yield what is found as it is found.
+
+    Where migrations are pending, what is not known to be there is not looked at. Raises
+    peewee.OperationalError if the database is locked.
+    """
+    yield _ask("integrity", files.faults, db)
+    yield _ask("foreign keys", orphans, db)
+    migrations = _ask("migrations", _pending_migrations, db)
+    yield migrations
+    if migrations.faults:
+        return
+    yield _ask("search index", _search_faults, db)
+    yield _ask("totals", _total_faults, db)
+    yield _ask("mail", _failed_mail, db)._replace(remark=f"ok, {_count_mail('pending')} pending")
+
+
+def _ask(
+    subject: str, question: Callable[[sqlite.Database], list[str]], db: sqlite.Database
+) -> Finding:
+    try:
+        return Finding(subject, question(db))
+    except sqlite.ERRORS as error:
+        # In a damaged file any question may stumble over the damage; that is an answer too.
+        if sqlite.is_busy(error):
+            raise
+        return Finding(subject, [str(error)])
+
+
+def orphans(db: peewee.SqliteDatabase) -> list[str]:
+    """Say which rows refer to rows that are not there."""
+    return [
+        f"{count} of {table} refer to no {parent}"
+        for (table, parent), count in files.orphans(db).items()
+    ]
+
+
+def _pending_migrations(db: sqlite.Database) -> list[str]:
+    names, _ = migrating.inspect(db, Path(db.database))
+    return [f"{name} is pending, run clients-api migrate" for name in names]
+
+
+def _search_faults(db: sqlite.Database) -> list[str]:
+    return [] if sqlite.search_index_is_sound(db) else ["differs from the names of the clients"]
+
+
+_totals = peewee.Table("client_total", ("status", "category_id", "count"))
+
+
+def _total_faults(db: sqlite.Database) -> list[str]:
+    kept = _totals.select(_totals.status, _totals.category_id, _totals.count)
+    counted = Client.select(
+        Client.status, Client.category, peewee.fn.COUNT(Client.id).alias("count")
+    ).group_by(Client.status, Client.category)
+    with db.atomic("DEFERRED"):
+        same = set(kept.where(_totals.count != 0).bind(db).tuples()) == set(counted.tuples())
+    return [] if same else ["differ from the number of the clients"]
+
+
+def _failed_mail(db: sqlite.Database) -> list[str]:
+    failed = _count_mail("failed")
+    return [f"{failed} failed, see clients-api outbox"] if failed else []
+
+
+def _count_mail(status: str) -> int:
+    return Mail.select().where(Mail.status == status).count()

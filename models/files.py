@@ -1,0 +1,133 @@
+"""The database as a file: whether one can be where it should, what is wrong in it, copies of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import peewee
+from peewee import sqlite3
+
+from . import sqlite
+
+LOOK_SECONDS = 2  # for a lock, where a person waits to be told
+COPY_PAGES = 1000  # between two reports of progress
+SMALLEST_BYTES = 512  # SQLite takes a file of a single byte for an empty database
+
+
+@contextmanager
+def as_it_is(path: Path, access: str = "mode=rw") -> Iterator[peewee.SqliteDatabase]:
+    """Open the file at `path` without changing its kind, as our own connections would.
+
+    In: how, in the words of SQLite's URIs (https://sqlite.org/uri.html). A missing file is not
+    made. What SQLite can't read raises peewee.DatabaseError with the first query.
+    """
+    address = f"{path.absolute().as_uri()}?{access}"
+    db = peewee.SqliteDatabase(address, uri=True, timeout=LOOK_SECONDS)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the paths of the files that SQLite keeps beside the database at `path`."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
+
+
+def check_place(path: Path) -> bool:
+    """Tell whether there is a file at `path`. Raises DatabaseUnusable where none can be used.
+
+    The file is not opened: to close it again would drop the locks that SQLite holds on it in this
+    process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
+    """
+    try:
+        if not path.parent.is_dir():
+            raise sqlite.DatabaseUnusable(
+                f"The folder of the database, {path.parent}, does not exist."
+            )
+        if not path.exists():
+            return False
+        size = path.stat().st_size
+    except OSError as error:
+        raise sqlite.DatabaseUnusable(
+            f"The database {path} can't be opened: {error.strerror}."
+        ) from error
+    if not path.is_file() or 0 < size < SMALLEST_BYTES:
+        raise sqlite.DatabaseUnusable(f"The file {path} is not a SQLite database.")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise sqlite.DatabaseUnusable(f"The database {path} can't be opened: Permission denied.")
+    return True
+
+
+def check_whole(db: peewee.SqliteDatabase, path: Path) -> None:
+    """Raise DatabaseUnusable if the open file at `path` ends within a page.
+
+    SQLite notices where whole pages are missing; the rest of one it takes for zeros.
+    """
+    log = companions(path)[0]
+    has_log = log.exists() and log.stat().st_size > 0  # which may hold what is missing here
+    if not has_log and path.stat().st_size % db.pragma("page_size"):
+        raise sqlite.DatabaseUnusable(
+            f"The database {path} can't be read: its end is missing. Restore a backup."
+        )
+
+
+def make_file(path: Path) -> None:
+    """Make a new, empty file that we alone can read; SQLite gives its mode to those beside it.
+
+    Raises DatabaseUnusable. A file that is there is left alone.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise sqlite.DatabaseUnusable(
+            f"The database {path} can't be made: {error.strerror}."
+        ) from error
+
+
+def copy(
+    source: peewee.SqliteDatabase,
+    target: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Copy a database as it is at this moment into the empty file `target`, and sync that.
+
+    In: `progress` is told the pages that are done, and how many there are. Others can write to
+    the source meanwhile. Raises peewee.DatabaseError for the source, and DatabaseUnusable.
+    """
+    with source.atomic("DEFERRED"), closing(sqlite3.connect(target)) as copied:
+        # This opens the snapshot; without one, what others write would start the copy anew.
+        source.execute_sql("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        try:
+            source.connection().backup(
+                copied,
+                pages=COPY_PAGES,
+                progress=lambda _, left, total: progress(total - left, total),
+            )
+        except sqlite3.Error as error:
+            raise sqlite.DatabaseUnusable(
+                f"The copy {target} can't be written: {error}."
+            ) from error
+
+
+def faults(db: peewee.SqliteDatabase) -> list[str]:
+    """Return what SQLite finds wrong with the structure of a database, the first hundred."""
+    try:
+        lines = [line for (line,) in db.execute_sql("PRAGMA integrity_check")]
+    except sqlite.ERRORS as error:
+        if sqlite.is_busy(error):
+            raise
+        return [str(error)]
+    return [] if lines == ["ok"] else lines
+
+
+def orphans(db: peewee.SqliteDatabase) -> dict[tuple[str, str], int]:
+    """Count the rows that refer to a row that is not there, by their table and the other one."""
+    found = db.execute_sql("PRAGMA foreign_key_check")
+    return Counter((table, parent) for table, _, parent, _ in found)
