@@ -9,23 +9,26 @@ import flask
 import flask_swagger_ui
 import orjson
 import peewee
+from markupsafe import escape
 
 from . import openapi
 from .errors import Refused
-from .models import CustomField, migrating
+from .models import CustomField, migrating, sqlite
 
 STATIC = Path(__file__).parent / "static"
 # Swagger UI comes with a package; of its files, what the page needs.
 FILES = {
     name: Path(flask_swagger_ui.__file__).parent / "dist" / name
     for name in ("swagger-ui.css", "swagger-ui-bundle.js")
-} | {name: STATIC / name for name in ("docs.js", "docs.css", "landing.css", "favicon.svg")}
+} | {
+    name: STATIC / name
+    for name in ("docs.js", "docs.css", "landing.js", "landing.css", "favicon.svg")
+}
 
-# Swagger UI writes style attributes and embeds its icons; scripts are files of ours alone.
+# Everything is a file of this server; `data:` are the icons in Swagger UI's stylesheet.
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 about = flask.Blueprint("about", __name__)
@@ -35,6 +38,7 @@ landing = flask.Blueprint("landing", __name__)
 @about.get("/openapi.json")
 def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
+    flask.current_app.prepare()
     spec = openapi.with_custom_fields(flask.current_app.api, CustomField.definitions())
     return flask.current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
@@ -50,8 +54,9 @@ def file(name: str) -> flask.Response:
     """Serve a file that a page needs."""
     if name not in FILES:
         flask.abort(404)
-    response = flask.send_file(FILES[name], max_age=86_400, conditional=True)
-    response.headers["Cache-Control"] = "public, max-age=86400"
+    response = flask.send_file(FILES[name], conditional=True)
+    # Its name stays when the program is updated, so a browser asks whether it is the same still.
+    response.headers["Cache-Control"] = "no-cache"
     return response
 
 
@@ -65,8 +70,11 @@ def health() -> dict[str, Any]:
 def ready() -> dict[str, Any]:
     """Say whether the database answers and has the schema that this code needs."""
     try:
+        flask.current_app.prepare()
         is_current = migrating.is_current(flask.current_app.database)
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+    except migrating.NotMigrated:
+        is_current = False
+    except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
         raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
     if not is_current:
         raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})
@@ -81,8 +89,13 @@ def index() -> flask.Response:
 
 def _page(name: str) -> flask.Response:
     html = (STATIC / name).read_text(encoding="utf-8")
-    base = flask.request.script_root + flask.current_app.config["URL_PREFIX"]
-    html = html.replace("{base}", base).replace("{version}", openapi.version())
+    values = {
+        "{origin}": flask.request.host_url.rstrip("/"),
+        "{base}": flask.request.script_root + flask.current_app.config["URL_PREFIX"],
+        "{version}": openapi.version(),
+    }
+    for place, value in values.items():
+        html = html.replace(place, escape(value))
     response = flask.current_app.response_class(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     response.headers["Cache-Control"] = "no-cache"

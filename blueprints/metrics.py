@@ -1,0 +1,28 @@
+"""Metrics for Prometheus. Registered only where the extra `metrics` is installed."""
+
+from __future__ import annotations
+
+import flask
+
+from clients_api import metrics
+from clients_api.api import Blueprint
+from clients_api.models import Client
+from clients_api.operation import Resource
+from clients_api.schemas.base import Schema
+
+blp = Blueprint(
+    "metrics",
+    __name__,
+    resource=Resource("metric", Schema, Client.find, read="admin", write="admin"),
+    description="Numbers by which an operator sees how the service is doing.",
+)
+
+
+@blp.get("/metrics")
+@blp.response(
+    200, Schema, message="Metrics in Prometheus's text format.", media_types=("text/plain",)
+)
+def get_metrics():
+    """Get the metrics of the service."""
+    app = flask.current_app._get_current_object()
+    return flask.Response(metrics.text(app), content_type=metrics.CONTENT_TYPE)

@@ -1,0 +1,128 @@
+"""Metrics for Prometheus, where the extra `metrics` is installed: calls, clients and mail.
+
+Every process counts for itself. Under gunicorn the counts lie in files of one temporary folder,
+which is prometheus_client's multiprocess mode, so that the worker that is asked answers for all.
+That library looks for the folder when it is imported; hence it is imported late, in the workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import flask
+import peewee
+
+from .errors import log
+from .models import Client, Mail
+
+IS_INSTALLED = importlib.util.find_spec("prometheus_client") is not None
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it, in the environment
+NAME = "clients_api.metrics"  # in an app's extensions
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"  # of the format that `text` writes
+
+
+class Metrics:
+    """How many calls there were, and how long they took, by endpoint, method and status."""
+
+    def __init__(self, prefix: str) -> None:
+        self._no_endpoint = f"{prefix}/*"
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _calls(self) -> Any:
+        from prometheus_client import Histogram
+
+        return Histogram(
+            "clients_api_request_seconds",
+            "Seconds from a request's head to the head of its answer.",
+            ("endpoint", "method", "status"),
+            registry=None,
+        )
+
+    def observe(self, app: flask.Flask, response: flask.Response, **extra: Any) -> None:
+        """Count a call that was answered; a receiver of `flask.request_finished`."""
+        request = flask.request._get_current_object()
+        if request.url_rule is None:
+            # Paths and methods that are none are whatever a caller makes up, without end.
+            endpoint, method = self._no_endpoint, "*"
+        else:
+            endpoint, method = _template(request.url_rule.rule), request.method
+        try:
+            with self._lock:  # two threads must not make two of what is made on first use
+                calls = self._calls.labels(endpoint, method, response.status_code)
+            calls.observe(time.perf_counter() - request.started)
+        except OSError as error:
+            # A full disk must not turn a call that was done into one that failed.
+            log.warning("A call was not counted: %s", error)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = CollectorRegistry()
+        if FOLDER in os.environ:
+            MultiProcessCollector(registry)
+        else:
+            registry.register(self._calls)
+        registry.register(_Database())
+        return generate_latest(registry)
+
+
+class _Database:
+    """What is in the database at the moment of asking."""
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        for name, help, model, statuses in (
+            ("clients_api_clients", "Clients.", Client, ("active", "suspended")),
+            ("clients_api_mails", "Mail in the outbox.", Mail, ("pending", "sent", "failed")),
+        ):
+            counts = model.select(model.status, peewee.fn.COUNT(model.id)).group_by(model.status)
+            family = GaugeMetricFamily(name, help, labels=["status"])
+            for status, count in (dict.fromkeys(statuses, 0) | dict(counts.tuples())).items():
+                family.add_metric([status], count)
+            yield family
+
+
+@functools.lru_cache(maxsize=512)
+def _template(rule: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
+def text(app: flask.Flask) -> bytes:
+    """Return all metrics in Prometheus's text format."""
+    return app.extensions[NAME].text()
+
+
+def start(app: flask.Flask, prefix: str) -> None:
+    """Count the calls of an app from now on."""
+    app.extensions[NAME] = counting = Metrics(prefix)
+    flask.request_finished.connect(counting.observe, app)
+
+
+def share() -> str | None:
+    """Let this process and those it forks count together, from their first count on.
+
+    Returns the folder that `unshare` has to remove; None if there is none of ours.
+    """
+    if not IS_INSTALLED or FOLDER in os.environ:
+        return None
+    os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="clients-api-metrics-")
+    return folder
+
+
+def unshare(folder: str | None) -> None:
+    """Remove what `share` has made."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
