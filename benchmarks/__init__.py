@@ -1,0 +1,1 @@
+"""What measures speed and loads real data, run by hand: `python -m benchmarks.<name>`."""
