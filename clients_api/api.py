@@ -7,9 +7,9 @@ from typing import Any
 
 import flask
 import flask_smorest
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, PathConverter
 
-from . import openapi
+from . import openapi, openapi_components, openapi_fields
 from .operation import Answer, Operation, Resource
 from .schemas.base import Schema
 
@@ -19,7 +19,9 @@ ID_MAX = 2**63 - 1
 class RecordId(BaseConverter):
     """The id of a record in a path. What can be no id is None, the id of no record."""
 
-    regex = "[^/]+"
+    # These are paths of their own, which answer a wrong method with 405.
+    regex = r"(?!(?:export|import)\Z)[^/]+"
+    part_isolating = True
 
     def to_python(self, value: str) -> int | None:
         if not (value.isascii() and value.isdigit()) or value.startswith("0"):
@@ -42,6 +44,7 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> None:
         super().__init__(name, import_name, description=description)
         self.resource = resource
+        self.operations: list[Operation] = []
         self._prepare_doc_cbks = [self._prepare_arguments_doc, self._prepare_operation_doc]
 
     def arguments(
@@ -65,6 +68,18 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorator
 
+    def file(self, *media_types: str) -> Callable[[Any], Any]:
+        """Say that the body is a file of one of these types: the view's `body` holds its bytes.
+
+        See `bodies.read_file`.
+        """
+
+        def decorator(view: Any) -> Any:
+            view._file_types = media_types
+            return view
+
+        return decorator
+
     def response(
         self, status_code: int, schema: type[Schema], *, message: str, **options: Any
     ) -> Callable[[Any], Any]:
@@ -83,16 +98,16 @@ class Blueprint(flask_smorest.Blueprint):
             (method,) = options.pop("methods")
             operation = Operation(view, self.resource, method, rule)
             operation._apidoc = operation.documentation()
+            self.operations.append(operation)
             self.add_url_rule(rule, None, operation, methods=[method], **options)
             return view
 
         return decorator
 
-    @staticmethod
     def _prepare_operation_doc(
-        doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, spec: Any, **kwargs: Any
+        self, doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, spec: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        return doc_info["operation"].complete(doc)
+        return doc_info["operation"].complete(doc, self.operations)
 
 
 class Api(flask_smorest.Api):
@@ -118,6 +133,7 @@ class Api(flask_smorest.Api):
 
     def _register_responses(self) -> None:
         """Register what our operations refer to, in place of flask-smorest's."""
-        openapi.describe(self.spec.components)
+        openapi_components.describe(self.spec.components)
         self.flask_plugin.register_converter(RecordId, lambda _: openapi.RECORD_ID)
-        self.ma_plugin.converter.add_attribute_function(openapi.field_properties)
+        self.flask_plugin.register_converter(PathConverter, lambda _: openapi.TAG_TITLE)
+        self.ma_plugin.converter.add_attribute_function(openapi_fields.field_properties)

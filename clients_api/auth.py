@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import time
@@ -59,14 +60,18 @@ class KeyAuthenticator:
                 return
             self._noted[identity.id] = now
         try:
-            ApiKey.note_use(identity.id)
+            with flask.current_app.database.not_waiting():
+                ApiKey.note_use(identity.id)
         except peewee.OperationalError as error:
             # A full disk or a busy writer must not keep anybody from reading.
             log.warning("The last use of key %s was not noted: %s", identity.prefix, error)
 
 
 class HostAuthenticator:
-    """Asks a host application who calls, in the host's own request context."""
+    """Asks a host application who calls, in the host's own request context.
+
+    The host sees the request without its body: read by the host, it would be lost to the API.
+    """
 
     def __init__(
         self, host: flask.Flask, authenticate: Callable[[flask.Request], str | None]
@@ -76,7 +81,8 @@ class HostAuthenticator:
 
     def __call__(self, request: flask.Request) -> Caller | None:
         """Return a caller of the scope that the host names; None where it names none."""
-        with self._host.request_context(request.environ):
+        environ = request.environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        with self._host.request_context(environ):
             scope = self._authenticate(flask.request)
         if scope is None:
             return None

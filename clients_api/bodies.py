@@ -47,6 +47,7 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
     if not data:
         return {}
     kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
+    kind = kind.lower()
     if kind == JSON or kind.endswith("+json"):
         params = _read_json(data)
     elif kind == FORM:
@@ -57,7 +58,19 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
         raise Refused(
             415, f"The body must be {JSON}, {FORM} or {MULTIPART}; say which in Content-Type."
         )
-    return {name: _null_if_empty(_trimmed(value)) for name, value in params.items()}
+    return {name: cleaned(value) for name, value in params.items()}
+
+
+def read_file(request: flask.Request, media_types: Collection[str]) -> dict[str, Any]:
+    """Return a body that is a file: its bytes as `data`, and its `media_type`.
+
+    Raises Refused: 413, or 415 for a type that is none of `media_types`.
+    """
+    data = _read_bytes(request)
+    kind = parse_options_header(request.environ.get("CONTENT_TYPE", ""))[0].lower()
+    if kind not in media_types:
+        raise Refused(415, f"The body must be {' or '.join(media_types)}; say it in Content-Type.")
+    return {"data": data, "media_type": kind}
 
 
 def _read_bytes(request: flask.Request) -> bytes:
@@ -107,6 +120,8 @@ def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), Epilogue):
             if isinstance(event, Field | File):
+                if event.name is None:
+                    raise ValueError("a part has no name")
                 pairs.append((event.name, bytearray()))
                 keep = isinstance(event, Field)
             elif isinstance(event, Data) and keep:
@@ -140,12 +155,20 @@ def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[
     return single
 
 
+def cleaned(value: Any) -> Any:
+    """Return a value as schemas expect it: text is trimmed, and None where nothing is left."""
+    return _null_if_empty(_trimmed(value))
+
+
 def _trimmed(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.strip()
+    # One level deep, as deep as any parameter is: JSON may hold a thousand arrays in each other.
     if isinstance(value, list):
-        return [_null_if_empty(_trimmed(element)) for element in value]
-    return value
+        return [_null_if_empty(_stripped(element)) for element in value]
+    return _stripped(value)
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _null_if_empty(value: Any) -> Any:

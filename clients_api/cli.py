@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import flask
-import peewee
+from flask.cli import with_appcontext
 
 from . import __version__, config
 from .models import migrating, sqlite
@@ -18,19 +18,48 @@ from .models.errors import DomainError
 from .observing import set_up_logging
 from .service import Service, create_app
 
+# What a context's `meta` keeps for all commands below it
+SERVICE = "clients_api.service"
+PREFIX = "clients_api.prefix"
+# The commands that serve; a host application has its own.
+SERVING = frozenset({"serve", "dev"})
+
+
+class WrongUsage(click.ClickException):
+    """Wrong usage, said in one line; click's own answer to it has four."""
+
+    exit_code = 2
+
+    def __init__(self, error: click.UsageError, ctx: click.Context) -> None:
+        command = (error.ctx or ctx).command_path
+        super().__init__(f"{error.format_message()} See {command} --help.")
+
 
 class Group(click.Group):
     """A group whose commands say every error in one line, and exit with 1; wrong usage exits 2."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error, ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise WrongUsage(error, ctx) from error
         except (config.BadSetting, sqlite.DatabaseUnusable, DomainError) as error:
             raise click.ClickException(str(error)) from error
-        except peewee.PeeweeException as error:
-            database = getattr(ctx.obj, "database", None)
-            path = database.database if database else "?"
+        except sqlite.ERRORS as error:
+            path = service(ctx).database.database
             raise click.ClickException(sqlite.reason(error, path)) from error
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever read the output has had enough
         except OSError as error:
             raise click.ClickException(
                 f"{error.filename or ''} {error.strerror}".strip()
@@ -44,15 +73,40 @@ def cli(ctx: click.Context) -> None:
     """Serve clients, their users, tags and categories as a REST API."""
 
 
+@click.group("clients-api", cls=Group, context_settings=cli.context_settings)
+@click.option("--prefix", help="Which one, where the application has several: /crm/api.")
+@click.pass_context
+@with_appcontext
+def host_cli(ctx: click.Context, prefix: str | None) -> None:
+    """Look after the clients API of this application."""
+    ctx.meta[PREFIX] = prefix
+
+
 def service(ctx: click.Context) -> Service:
-    """Return the service that the command is about: the host's, or a standalone one."""
-    if ctx.obj is None or not isinstance(ctx.obj, Service):
-        if flask.has_app_context():
-            ctx.obj = flask.current_app.extensions["clients-api"].service
-        else:
-            ctx.obj = create_app()
-            set_up_logging(ctx.obj.config["LOG_LEVEL"], ctx.obj.config["LOG_FORMAT"])
-    return ctx.obj
+    """Return the service that the command is about: one of the host's, or a standalone one.
+
+    Raises BadSetting, and UsageError where it is not clear which one of the host's.
+    """
+    if SERVICE not in ctx.meta:
+        ctx.meta[SERVICE] = _embedded(ctx.meta[PREFIX]) if PREFIX in ctx.meta else _standalone(ctx)
+    return ctx.meta[SERVICE]
+
+
+def _embedded(prefix: str | None) -> Service:
+    services = flask.current_app.extensions["clients-api"]
+    if prefix is None and len(services) == 1:
+        (prefix,) = services
+    if prefix not in services:
+        raise click.UsageError(f"Choose an API: --prefix {' or '.join(services)}.")
+    return services[prefix]
+
+
+def _standalone(ctx: click.Context) -> Service:
+    app = ctx.find_object(Service)
+    if app is None:
+        app = create_app()
+        set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    return app
 
 
 def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,13 +119,7 @@ def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
         app = service(ctx)
-        pending, is_new = migrating.status(app.database)
-        if pending and not is_new:
-            raise sqlite.DatabaseUnusable(
-                f"The database {app.database.database} is older than this program. "
-                "Run clients-api migrate."
-            )
-        migrating.migrate(app.database)
+        migrating.prepare(app.database)
         with using(app.database):
             return command(app, *args, **kwargs)
 
@@ -79,11 +127,13 @@ def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _add_commands() -> None:
-    from .commands import keys, schema, serving
+    from .commands import dev, exchange, keys, outbox, schema, serving, upkeep
 
-    for module in (serving, schema, keys):
+    for module in (serving, dev, schema, exchange, keys, outbox, upkeep):
         for command in module.COMMANDS:
             cli.add_command(command)
+            if command.name not in SERVING:
+                host_cli.add_command(command)
 
 
 _add_commands()

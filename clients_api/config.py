@@ -77,7 +77,8 @@ def _database_url(value: Any) -> str:
 def _rate(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    limits.parse(value)
+    if not limits.parse(value).amount:
+        raise ValueError
     return value
 
 
@@ -96,13 +97,14 @@ def _mail_url(value: Any) -> str:
     parts = urlsplit(value if isinstance(value, str) else "")
     if parts.scheme == "file" and parts.path and not parts.netloc:
         return value
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1) > 0:
+    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0:
         return value
     raise ValueError
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", value):
+    atoms = r"[^\s@<>()\[\],;:\\\"]+"  # RFC 5322: these characters need quotes
+    if not isinstance(value, str) or not re.fullmatch(f"{atoms}@{atoms}", value):
         raise ValueError
     return value
 
@@ -200,5 +202,5 @@ def _checked(name: str, value: Any, instance: Path) -> Any:
     try:
         return setting.check(value)
     except ValueError as error:
-        shown = "the given value" if "://" in str(value) and "@" in str(value) else repr(value)
+        shown = re.sub(r":.*@", ":***@", repr(value))  # smtp://user:password@host
         raise BadSetting(f"{ENV}_{name} is {shown}, but must be {setting.allowed}.") from error

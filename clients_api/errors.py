@@ -9,11 +9,10 @@ from typing import Any
 
 import flask
 import orjson
-import peewee
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from .models import sqlite
-from .models.errors import Conflict, Invalid, NotFound
+from .models import migrating, sqlite
+from .models.errors import BadFile, Conflict, Invalid, NotFound
 
 log = logging.getLogger("clients_api")
 
@@ -77,6 +76,8 @@ def _refusal(error: Exception) -> Refused:
             return error
         case NotFound():
             return Refused(HTTPStatus.NOT_FOUND, str(error))
+        case BadFile():
+            return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
             return Refused(HTTPStatus.CONFLICT, str(error))
         case Invalid():
@@ -84,16 +85,22 @@ def _refusal(error: Exception) -> Refused:
             return unprocessable({name: [rule] for name, rule in error.rules.items()})
         case HTTPException():
             return _http(error)
-        case peewee.PeeweeException() if sqlite.is_busy(error):
+        case migrating.NotMigrated():
+            log.error("%s", error)
+            return _unavailable("The database is not migrated.")
+        case sqlite.DatabaseUnusable():
+            log.error("%s", error)
+            return _unavailable("The database can't be used.")
+        case _ if sqlite.is_busy(error):
             return _unavailable("The database is busy.")
-        case peewee.PeeweeException() if sqlite.is_full(error):
-            log.error("The database can't be written: %s", error)
+        case _ if sqlite.is_full(error):
+            log.error("The database can't be written in request %s: %s", _request_id(), error)
             return Refused(
                 HTTPStatus.INSUFFICIENT_STORAGE,
                 "The change could not be stored, and nothing was changed. "
                 f"Please tell the operator. Request id: {_request_id()}.",
             )
-    log.error("Unexpected error", exc_info=error)
+    log.error("Unexpected error in request %s", _request_id(), exc_info=error)
     return Refused(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"Something went wrong on our side. Request id: {_request_id()}.",
@@ -105,11 +112,15 @@ def _http(error: HTTPException) -> Refused:
     if status == HTTPStatus.NOT_FOUND:
         return Refused(status, "Not found.")
     if isinstance(error, MethodNotAllowed):
-        allowed = ", ".join(sorted(error.valid_methods or ()))
-        return Refused(status, "Method not allowed.", headers={"Allow": allowed})
+        return Refused(status, "Method not allowed.", headers={"Allow": allowed_methods(error)})
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large()
     return Refused(status, f"{HTTPStatus(status).phrase}.")
+
+
+def allowed_methods(error: MethodNotAllowed) -> str:
+    """Return the methods of a path as the header Allow names them."""
+    return ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
 
 
 def too_large() -> Refused:

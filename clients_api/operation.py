@@ -12,13 +12,13 @@ import flask
 import orjson
 
 from . import conditional, repeats
-from .bodies import read_body, read_query
+from .bodies import read_body, read_file, read_query
 from .errors import unprocessable
 from .models import CustomField
 from .models.base import Record
 from .models.errors import Invalid
 from .models.reader import Selection
-from .openapi import OperationDocs
+from .openapi_operations import OperationDocs
 from .paging import Page, Paging, link_header
 from .schemas.base import MESSAGES, Schema, shape
 from .schemas.client import IncludeQuerySchema
@@ -50,6 +50,7 @@ class Answer(NamedTuple):
     signal: Any = None
     includes: Mapping[str, Include] = {}
     secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
+    media_types: tuple[str, ...] = ()  # of the file that is answered in place of the envelope
 
 
 class Resource(NamedTuple):
@@ -82,8 +83,6 @@ class Operation(OperationDocs):
     the request; what it returns is shaped by the schema, put into the envelope, and sent.
     """
 
-    provide_automatic_options = False
-
     def __init__(
         self, view: Callable[..., Any], resource: Resource, method: str, path: str
     ) -> None:
@@ -104,6 +103,7 @@ class Operation(OperationDocs):
         parameters = inspect.signature(view).parameters
         self.takes_query = "query" in parameters
         self.takes_body = "body" in parameters
+        self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
         self._query_arrays = self.query.arrays()
         self._body_arrays = self.body.arrays()
 
@@ -134,11 +134,12 @@ class Operation(OperationDocs):
         params = read_query(request, self._query_arrays)
         query = self._read(self.query, params, filters=True) if params else Loaded({}, {}, [])
         body = Loaded({}, {}, [])
-        if self.writes:
+        if self.file_types:
+            body = Loaded(read_file(request, self.file_types), {}, [])
+        elif self.writes:
             params = read_body(request, self._body_arrays)
             if params or self.takes_body:
                 body = self._read(self.body, params)
-            request.known_params = {n: v for n, v in params.items() if n not in body.ignored}
         ignored = query.ignored + body.ignored
         if query.values.get("cursor") is not None and "page" in query.values:
             ignored.append("page")
@@ -192,7 +193,7 @@ class Operation(OperationDocs):
         caller: str,
         key: str,
     ) -> flask.Response:
-        asked = repeats.fingerprint(request, request.known_params)
+        asked = repeats.fingerprint(request, body)
         with app.repeats.one_at_a_time(caller, key):
             response = repeats.stored(caller, key, asked)
             if response is not None:

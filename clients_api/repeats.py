@@ -64,9 +64,13 @@ def key_of(request: flask.Request) -> str | None:
 
 
 def fingerprint(request: flask.Request, body: Mapping[str, Any]) -> str:
-    """Identify what a request asks: equal for the same parameters in another encoding."""
+    """Identify what a request asks. In: its loaded body, the same whatever it was encoded as."""
     asked = [request.method, request.path, request.query_string.decode("latin-1"), body]
-    data = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+    data = orjson.dumps(
+        asked,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
+        default=bytes.hex,  # of a body that is a file
+    )
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

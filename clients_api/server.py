@@ -16,13 +16,29 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
+from . import metrics
+from .delivery import Deliverer
 from .service import Service
 
 log = logging.getLogger("clients_api")
 
 
 class Worker(ThreadWorker):
-    """Gunicorn's threaded worker, whose own error answers are JSON."""
+    """Gunicorn's threaded worker, whose own error answers are JSON, and which delivers mail."""
+
+    deliverer: Deliverer | None = None
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep or close the connection of a request that was answered.
+
+        To close one, gunicorn waits for up to two seconds for the caller to hang up. It does so in
+        the loop that accepts everybody else, who would have to wait too; here, a thread waits.
+        """
+        if fs.cancelled() or fs.exception() is not None or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.nr_conns -= 1
+            self.tpool.submit(conn.close, graceful=True)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never became one for the application."""
@@ -68,7 +84,10 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "graceful_timeout": 30,
         "worker_tmp_dir": "/dev/shm" if _has_shm() else None,
         "accesslog": None,  # our own log has a line a request
+        "on_starting": _on_starting,
+        "on_exit": _on_exit,
         "post_fork": _post_fork,
+        "post_worker_init": _post_worker_init,
         "worker_exit": _worker_exit,
     }
 
@@ -83,6 +102,14 @@ def _service_of(worker: Any) -> Service:
     return worker.app.callable
 
 
+def _on_starting(server: Any) -> None:
+    server.metrics_folder = metrics.share()
+
+
+def _on_exit(server: Any) -> None:
+    metrics.unshare(server.metrics_folder)
+
+
 def _post_fork(server: Any, worker: Any) -> None:
     # A connection that was opened before the fork would be shared, which SQLite forbids.
     application = _service_of(worker)
@@ -90,9 +117,18 @@ def _post_fork(server: Any, worker: Any) -> None:
         application.database.dispose()
 
 
+def _post_worker_init(worker: Any) -> None:
+    application = _service_of(worker)
+    if isinstance(application, Service):
+        worker.deliverer = Deliverer(application)
+        worker.deliverer.start()
+
+
 def _worker_exit(server: Any, worker: Any) -> None:
     application = _service_of(worker)
     if isinstance(application, Service):
+        if worker.deliverer is not None:
+            worker.deliverer.stop()
         application.database.close_all()
 
 

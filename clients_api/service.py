@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,17 +11,19 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 import flask
+import orjson
 from werkzeug.exceptions import MethodNotAllowed
 
-from . import config, errors, observing, openapi, pages
+from . import config, errors, metrics, observing, openapi, pages
 from .api import Api, RecordId
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
-from .models import sqlite
+from .blueprints.metrics import blp as METRICS
+from .models import migrating, sqlite
 from .models.base import Record, using
 from .ratelimit import RateLimit
 from .repeats import Repeats
-from .schemas.base import Schema
+from .schemas.base import Schema, shape
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -35,7 +38,6 @@ class Request(flask.Request):
 
     caller: Caller | None = None
     ignored: Iterable[str] = ()
-    known_params: Mapping[str, Any] = {}
     rate_headers: Mapping[str, str] = {}
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -60,28 +62,47 @@ class Service(flask.Flask):
             "clients_api", static_folder=None, instance_path=str(instance), template_folder=None
         )
         self.config.update(settings)
+        self.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # they have no body, and no JSON
         self.url_map.converters["id"] = RecordId
         self.url_map.merge_slashes = False  # would answer with a redirect, in HTML
         self.url_map.strict_slashes = False
         path = sqlite.path_of(settings["DATABASE_URL"], instance)
         self.database = sqlite.Database(path, settings["SQLITE_SYNCHRONOUS"])
+        self._is_prepared = False
+        self._preparing = threading.Lock()
         self.authenticate: Callable[[flask.Request], Caller | None] = KeyAuthenticator()
         self.repeats = Repeats()
         self.rate_limit = (
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
         self.signal_sender: flask.Flask = self
-        self.mail_queued: Callable[[], None] = lambda: None
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
             return super().wsgi_app(environ, start_response)
 
+    def prepare(self) -> None:
+        """Get ready, before the first use in this process; afterwards do nothing.
+
+        Raises NotMigrated and DatabaseUnusable, as `begin` does.
+        """
+        if self._is_prepared:
+            return
+        with self._preparing:
+            if not self._is_prepared:
+                self.begin()
+                self._is_prepared = True
+
+    def begin(self) -> None:
+        """Migrate the database if it is new. Raises NotMigrated for an older one."""
+        migrating.prepare(self.database)
+
     def admit(self, request: Request, scope: str) -> Caller:
         """Find out who calls, count the call, and return the caller if it may do this.
 
-        Raises Refused: 401, 403, 429.
+        Raises Refused: 401, 403, 429; DatabaseUnusable.
         """
+        self.prepare()
         request.caller = caller = self.authenticate(request)
         if self.rate_limit is not None:
             name = None if caller is None else caller.name
@@ -102,20 +123,21 @@ class Service(flask.Flask):
         preflight = "Origin" in request.headers and self.config["CORS_ORIGINS"]
         if not preflight:
             self.admit(request, "read")
-        methods = ", ".join(sorted({*error.valid_methods, "OPTIONS"}))
+        methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
 
     def after_commit(self, request: Request) -> None:
         """Tell listeners of what the request has changed, now that it is stored."""
         for signal, schema, record in request.signals:
-            client = schema().dump(record)
+            if not signal.receivers:
+                continue
+            client = orjson.loads(orjson.dumps(shape(schema, record.columns)(record.values_)))
             with self.signal_sender.app_context():
                 try:
                     signal.send(self.signal_sender, client=client)
                 except Exception:
                     # The change is stored: the caller must not be told otherwise.
                     errors.log.exception("A listener of %s failed", signal.name)
-        self.mail_queued()
 
     def process_response(self, response: flask.Response) -> flask.Response:
         request = flask.request._get_current_object()
@@ -134,7 +156,9 @@ class Service(flask.Flask):
 
 def ignored_header(names: Iterable[str]) -> str:
     """Write the names of ignored parameters as a header; what no header may hold is escaped."""
-    return ", ".join(quote(name[:100], safe=" []") for name in names)[:4000]
+    header = ", ".join(quote(name[:100], safe=" []") for name in names)
+    # Many proxies and clients refuse headers of more than some kilobytes.
+    return header if len(header) <= 4000 else header[:4000].rpartition(",")[0] + ", ..."
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
@@ -163,10 +187,14 @@ def register(app: Service) -> None:
     app.api = api = Api(app, prefix)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=prefix)
+    if metrics.IS_INSTALLED:
+        metrics.start(app, prefix)
+        api.register_blueprint(METRICS, url_prefix=prefix)
     app.register_blueprint(pages.about, url_prefix=prefix)
     openapi.document_pages(app, api.spec)
     app.register_error_handler(Exception, errors.answer)
     if app.config["CORS_ORIGINS"]:
         from flask_cors import CORS
 
-        CORS(app, origins=app.config["CORS_ORIGINS"], expose_headers=["*"], max_age=600)
+        origins = app.config["CORS_ORIGINS"]
+        CORS(app, origins=origins, expose_headers=["*"], max_age=600, always_send=False)

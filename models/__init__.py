@@ -1,7 +1,7 @@
 """What is stored: Peewee models over SQLite. Queries and rules are methods of the models."""
 
 from .category import Category, CategoryUser
-from .client import Client
+from .client import Client, ClientTotal
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
 from .idempotency import Idempotency
@@ -17,6 +17,7 @@ __all__ = [
     "CategoryUser",
     "Client",
     "ClientTag",
+    "ClientTotal",
     "Contact",
     "CustomField",
     "CustomValue",

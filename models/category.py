@@ -82,6 +82,12 @@ class Category(BaseModel):
         return cls.find(id)
 
     @classmethod
+    def named(cls, name: str) -> int:
+        """Return the id of the category of clients of that name; a new name makes a category."""
+        id = _id_by_name.scalar("client", fold(name))
+        return cls.create(name=name, type="client")["id"] if id is None else id
+
+    @classmethod
     def change(cls, id: int | None, **columns: Any) -> Record:
         """Set columns of a category; the rest stays. Raises NotFound, Invalid for a taken name."""
         if "name" in columns:
@@ -196,8 +202,9 @@ def _move_clients(target, moment, source):
     )
 
 
-_COUNT = _clients.select(peewee.fn.COUNT(peewee.SQL("*"))).where(
-    _clients.category_id == Category.id
+_totals = peewee.Table("client_total", ("category_id", "count"))
+_COUNT = _totals.select(peewee.fn.COALESCE(peewee.fn.SUM(_totals.count), 0)).where(
+    _totals.category_id == Category.id
 )
 _USERS = CategoryUser.select(peewee.fn.COUNT(peewee.SQL("*"))).where(
     CategoryUser.category == Category.id
@@ -214,7 +221,10 @@ reader = Reader(
         Category.visibility,
         Category.icon,
         Category.system_default,
-        Category.id.cast("TEXT").concat("-").concat(Category.slug).alias("slug"),
+        # A name of signs alone leaves no words to follow the id.
+        peewee.fn.RTRIM(Category.id.cast("TEXT").concat("-").concat(Category.slug), "-").alias(
+            "slug"
+        ),
         _COUNT.alias("count"),
         _USERS.alias("users_count"),
         Category.created,

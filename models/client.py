@@ -78,7 +78,8 @@ class Client(BaseModel):
             conditions.append(_search(fold(search)))
         if email is not None:
             conditions.append(("email", (fold(email),)))
-        conditions += [("tag", (key,)) for key in sorted({fold(title) for title in tag})]
+        if keys := {fold(title) for title in tag}:
+            conditions.append(("tag", tuple(sorted(keys))))
         conditions += [("custom", pair) for pair in (custom or {}).items()]
         return reader.select(conditions)
 
@@ -89,7 +90,7 @@ class Client(BaseModel):
         first_name: str,
         last_name: str,
         email: str,
-        tags: Iterable[str] = (),
+        tags: Iterable[str] | None = None,
         custom: Mapping[int, Any] | None = None,
         send_email: str = "no",
         **columns: Any,
@@ -100,22 +101,60 @@ class Client(BaseModel):
         `custom`, values by the id of the custom field; `columns` of the client that are known.
         Raises Invalid for a taken address and an unknown category.
         """
-        columns.setdefault("company_name", None)
-        name = columns["company_name"] or f"{first_name} {last_name}"[:NAME_LENGTH].strip()
+        name = columns.pop("company_name", None) or default_name(first_name, last_name)
         category_id = columns.pop("category_id", None) or Category.default_id()
         moment = now()
-        columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
-        columns |= {"status": "active", "created": moment, "updated": moment}
         try:
-            id = cls.insert_row(**columns)
+            id = cls._add(name, category_id, moment, **columns)
             cls._add_owner(id, first_name, last_name, email, moment)
         except peewee.IntegrityError as error:
             raise Invalid(**cls.problems(category_id=category_id, email=email)) from error
-        ClientTag.replace_all(id, tags)
+        ClientTag.replace_all(id, tags or ())
         CustomValue.assign(id, custom or {})
         if send_email == "yes":
             Mail.queue_welcome(email, first_name, last_name, name)
         return cls.find(id)
+
+    @classmethod
+    def register_ownerless(
+        cls,
+        *,
+        company_name: str,
+        category_id: int | None = None,
+        tags: Iterable[str] | None = None,
+        custom: Mapping[int, Any] | None = None,
+        **columns: Any,
+    ) -> Record:
+        """Make a client without users, like one whose owner was deleted. Raises Invalid."""
+        category_id = category_id or Category.default_id()
+        try:
+            id = cls._add(company_name, category_id, now(), **columns)
+        except peewee.IntegrityError as error:
+            raise Invalid(category_id="exists") from error
+        ClientTag.replace_all(id, tags or ())
+        CustomValue.assign(id, custom or {})
+        return cls.find(id)
+
+    @classmethod
+    def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
+        columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
+        columns |= {"created": moment, "updated": moment}
+        return cls.insert_row(**{"status": "active", **columns})
+
+    @classmethod
+    def owned_by(cls, email: str) -> tuple[int, int] | None:
+        """Return the ids of the client and of its owner, who has that address.
+
+        None if a new client may have it: it is free, or that of a contact of no client. Raises
+        Invalid if it is that of anybody else.
+        """
+        holder = _holder.one(fold(email))
+        if holder is None or holder[0] == "contact":
+            return None
+        _, account_owner, client_id, user_id = holder
+        if account_owner != "yes":
+            raise Invalid(email="taken")
+        return client_id, user_id
 
     @classmethod
     def _add_owner(
@@ -236,14 +275,34 @@ class Client(BaseModel):
             raise NotFound("client")
 
 
+class ClientTotal(BaseModel):
+    """How many clients there are by status and category; triggers keep it."""
+
+    status = peewee.TextField()
+    category_id = peewee.IntegerField()
+    count = peewee.IntegerField()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("status", "category_id")
+
+
+def default_name(first_name: str, last_name: str) -> str:
+    """Return the company name of a client for which none was given."""
+    return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
+
+
 def _search(needle: str) -> Condition:
     if len(needle) < sqlite.TRIGRAM:
         return "search_short", (needle,)
     return "search", (sqlite.phrase(needle),)
 
 
-def _has_tag(key: Any) -> peewee.Expression:
-    marked = ClientTag.select(ClientTag.client).join(Tag).where(Tag.title_key == key)
+def _has_tags(*keys: Any) -> peewee.Expression:
+    marked = ClientTag.select(ClientTag.client).join(Tag).where(Tag.title_key.in_(keys))
+    if len(keys) > 1:
+        marked = marked.group_by(ClientTag.client).having(
+            peewee.fn.COUNT(peewee.SQL("*")) == len(keys)
+        )
     return Client.id.in_(marked)
 
 
@@ -321,7 +380,7 @@ reader = Reader(
         "category_id": lambda value: Client.category == value,
         "owner_id": lambda value: _has_user(User.id == value, User.account_owner == "yes"),
         "email": lambda key: _has_user(User.email_key == key),
-        "tag": _has_tag,
+        "tag": _has_tags,
         "created_after": lambda moment: Client.created >= moment,
         "created_before": lambda moment: Client.created < moment,
         "updated_after": lambda moment: Client.updated >= moment,
@@ -337,6 +396,8 @@ reader = Reader(
         "updated": Client.updated,
         "id": Client.id,
     },
+    totals=ClientTotal,
+    streamed=(Owner.first_name, Owner.last_name, Owner.email),
 )
 
 
@@ -364,6 +425,13 @@ def _promote(client_id, first_name, first_name_key, last_name, last_name_key, mo
 @prepared
 def _unpromotable(key):
     return User.select(User.id).where(User.email_key == key, User.type != "contact")
+
+
+@prepared
+def _holder(key):
+    return User.select(User.type, User.account_owner, User.client, User.id).where(
+        User.email_key == key
+    )
 
 
 @prepared

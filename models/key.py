@@ -102,7 +102,9 @@ class ApiKey(BaseModel):
         Raises Conflict for the last live admin key, without which nobody could make another.
         """
         key = cls.find(id)
-        if key["scope"] == "admin" and not _other_live_admins.scalar(now(), id):
+        moment = now()
+        is_live = key["expires"] is None or key["expires"] > moment
+        if key["scope"] == "admin" and is_live and not _other_live_admins.scalar(moment, id):
             raise Conflict(
                 "This is the last admin key. Create another one first, or revoke it with the "
                 "command clients-api keys revoke."

@@ -20,7 +20,9 @@ class Reader:
     In: `noun`, what a person calls a record; the model; `columns`, what is read of it; `join`,
     which adds to a select of the model the tables that `columns` need; `scope`, a condition that
     every record meets (None: all are); `conditions`, for each filter a function from parameters
-    to a condition; `sorts`, for each sort the expression (never null) to order by.
+    to a condition; `sorts`, for each sort the expression (never null) to order by; `totals`, a
+    table in which triggers keep the counts of records by some of the filters, if there is one;
+    `streamed`, what a stream reads behind the other columns.
     """
 
     def __init__(
@@ -33,18 +35,24 @@ class Reader:
         scope: peewee.Expression | None = None,
         conditions: Mapping[str, Callable[..., Any]],
         sorts: Mapping[str, Any],
+        totals: type[peewee.Model] | None = None,
+        streamed: tuple[Any, ...] = (),
     ) -> None:
         self.noun = noun
         self.model = model
         self.id = model._meta.primary_key
         self.columns = column_names(columns)
+        self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
         self._selected = columns
+        self._streamed = streamed
         self._join = join
         self._scope = [] if scope is None else [scope]
         self._conditions = conditions
+        self._totals = totals
         self._by_id = Prepared(self._compose_by_id)
         self._page = Prepared(self._compose_page)
+        self._stream = Prepared(self._compose_stream)
         self._total = Prepared(self._compose_total)
 
     def find(self, id: int | None) -> Record:
@@ -72,11 +80,20 @@ class Reader:
             self._conditions[name](*(next(rest) for _ in range(count))) for name, count in shape
         ]
         conditions += self._scope
-        return query.where(*conditions) if conditions else query
+        return query.where(_all(conditions)) if conditions else query
 
     def _compose_total(self, *values: Any, where: tuple[tuple[str, int], ...]) -> peewee.Query:
-        query = self.model.select(peewee.fn.COUNT(peewee.SQL("*")))
-        return self._filtered(query, values, where)
+        names = [name for name, _ in where]
+        columns = self._totals._meta.columns if self._totals else {}
+        if not self._totals or not columns.keys() >= set(names):
+            query = self.model.select(peewee.fn.COUNT(peewee.SQL("*")))
+            return self._filtered(query, values, where)
+        total = self._totals.select(peewee.fn.COALESCE(peewee.fn.SUM(columns["count"]), 0))
+        equal = [columns[name] == value for name, value in zip(names, values, strict=True)]
+        return total.where(*equal) if equal else total
+
+    def _compose_stream(self, *values: Any, where: tuple[tuple[str, int], ...]) -> peewee.Query:
+        return self._filtered(self._rows(*self._streamed), values, where).order_by(self.id)
 
     def _compose_page(
         self,
@@ -103,6 +120,14 @@ class Reader:
         if skip:
             ids = ids.offset(offset)
         return self._rows(key.alias("sort_key")).where(self.id.in_(ids)).order_by(*order)
+
+
+def _all(conditions: list[Any]) -> Any:
+    # Halved, not chained: a hundred conditions one inside the other overflow SQLite's parser.
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return _all(conditions[:middle]) & _all(conditions[middle:])
 
 
 class Selection:
@@ -137,6 +162,10 @@ class Selection:
             seek=last is not None,
             skip=False,
         )
+
+    def stream(self) -> Any:
+        """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""
+        return self.reader._stream(*self._values, where=self._where)
 
     def _rows(self, *values: Any, **shape: Any) -> list[Row]:
         return self.reader._page.all(*self._values, *values, where=self._where, **shape)

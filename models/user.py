@@ -139,10 +139,13 @@ def person_conditions(user: Any) -> dict[str, Any]:
     return {
         "status": lambda value: user.status == value,
         "search": lambda needle: (
-            (peewee.fn.INSTR(user.first_name_key, needle) > 0)
-            | (peewee.fn.INSTR(user.last_name_key, needle) > 0)
+            # The full name holds both names, and finds who is sought by first and last name.
+            (
+                peewee.fn.INSTR(user.first_name_key.concat(" ").concat(user.last_name_key), needle)
+                > 0
+            )
             | (peewee.fn.INSTR(user.email_key, needle) > 0)
-            | (peewee.fn.INSTR(user.phone, needle) > 0)
+            | (peewee.fn.INSTR(peewee.fn.LOWER(user.phone), needle) > 0)
         ),
     }
 

@@ -29,6 +29,7 @@ MESSAGES = {
     "number": "The {field} must be a number.",
     "array": "The {field} must be an array.",
     "date": "The {field} must be a valid date.",
+    "future": "The {field} must be a date after now.",
     "email": "The {field} must be a valid email address.",
     "characters": "The {field} contains characters that are not allowed.",
     "max": "The {field} may not be greater than {max} characters.",
@@ -110,13 +111,33 @@ class Email(String):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         value = super()._deserialize(value, attr, data, **kwargs)
         try:
-            # test_environment: the reserved names of RFC 2606 (.test, .example) are addresses too.
-            checked = email_validator.validate_email(
-                value, check_deliverability=False, test_environment=True
-            )
+            if plain := _PLAIN_ADDRESS.fullmatch(value):
+                return f"{plain['local']}@{_plain_domain(plain['domain'])}"
+            return _checked_address(value).normalized
         except email_validator.EmailNotValidError as error:
             raise self.make_error("email") from error
-        return checked.normalized
+
+
+# A local part that is right as it stands. With capitals it might be a name that RFC 2142 defines.
+_PLAIN_ADDRESS = re.compile(
+    r"(?=[^@]{1,64}@)(?P<local>[a-z0-9_-]+(\.[a-z0-9_-]+)*)@(?P<domain>[!-?A-~]+)"
+)
+
+
+def _checked_address(value: str) -> email_validator.ValidatedEmail:
+    # test_environment: the reserved names of RFC 2606 (.test, .example) are addresses too.
+    return email_validator.validate_email(
+        value, check_deliverability=False, test_environment=True, strict=True
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain_domain(domain: str) -> str:
+    """Return a domain in its normal form. To check it for each address of an import is slow.
+
+    Raises email_validator.EmailNotValidError.
+    """
+    return _checked_address(f"a@{domain}").domain
 
 
 class Choice(String):
@@ -172,8 +193,10 @@ class Id(Integer):
     """The id of another record; what can't be one is a wrong choice."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        number = super()._deserialize(value, attr, data, **kwargs)
-        if number < 1:
+        number = self._whole(value)
+        if number is None:
+            raise self.make_error("integer")
+        if not 0 < number <= INTEGER_MAX:
             raise self.make_error("exists")
         return number
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields
 
 from clients_api.models.folding import fold
@@ -134,6 +136,15 @@ def tag_titles(**kwargs) -> Array:
     return Array(String(max=TAG_LENGTH), max_items=TAGS_MAX, unique=fold, **kwargs)
 
 
+class TagFilter(Array):
+    """Titles that a client must have. No client has a blank one, so it is no reason to list all."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
+        if None in value:
+            raise self.make_error("choice")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class ClientCreateSchema(ClientChangeSchema):
     """A client and its primary user, the account owner."""
 
@@ -186,14 +197,14 @@ ClientListQuerySchema = list_query(
     default="client_created",
     order="desc",
     status=Choice(("active", "suspended")),
-    category_id=Integer(metadata={"example": 2}),
+    category_id=Integer(),
     search=String(metadata={"description": "A part of the company name, in whatever case."}),
-    tag=Array(
+    tag=TagFilter(
         String(max=TAG_LENGTH),
         metadata={"description": "Repeatable; a client must have all."},
     ),
     email=String(metadata={"description": "A user of the client has this address."}),
-    owner_id=Integer(metadata={"example": 34}),
+    owner_id=Integer(),
     created_after=Timestamp(metadata={"description": "At this time (ISO 8601) or later."}),
     created_before=Timestamp(metadata={"description": "Before this time (ISO 8601)."}),
     updated_after=Timestamp(metadata={"description": "At this time (ISO 8601) or later."}),

@@ -91,6 +91,6 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
 
 ContactListQuerySchema = person_list_query(
     "ContactListQuerySchema",
-    client_id=Integer(metadata={"example": 12}),
+    client_id=Integer(),
     account_owner=YesNo(),
 )

@@ -23,18 +23,28 @@ from .base import (
     String,
     YesNo,
 )
-from .client import ClientCreateSchema, ClientListQuerySchema
-from .paging import list_query
-
-# The parameters of the calls that take custom fields, and of those that may some day.
-RESERVED = (
-    frozenset(ClientCreateSchema().parameters())
-    | frozenset(ClientListQuerySchema().parameters())
-    | {"id", "owner", "category", "custom_fields", "format", "dry_run", "on_conflict", "partial"}
+from .category import (
+    CategoryCreateSchema,
+    CategoryListQuerySchema,
+    CategoryMigrateSchema,
+    CategoryTeamSchema,
 )
+from .client import ClientCreateSchema, ClientListQuerySchema, OwnerSchema
+from .contact import ContactCreateSchema, ContactListQuerySchema
+from .key import KeyCreateSchema
+from .paging import list_query
+from .team import TeamMemberCreateSchema
 
 TEXT_LENGTH = 250
 PARAGRAPH_LENGTH = 65_535
+EXAMPLES = {  # of a dropdown it is its first option
+    "text": "A-17",
+    "paragraph": "Met at the fair.",
+    "number": 3,
+    "decimal": 1.5,
+    "date": "2026-06-15",
+    "checkbox": "yes",
+}
 
 
 def value_field(definition: Definition, *, required: bool | None = None) -> fields.Field:
@@ -44,7 +54,10 @@ def value_field(definition: Definition, *, required: bool | None = None) -> fiel
     """
     options: dict[str, Any] = {
         "required": definition.required if required is None else required,
-        "metadata": {"description": definition.title},
+        "metadata": {
+            "description": definition.title,
+            "example": EXAMPLES.get(definition.type) or definition.options[0],
+        },
     }
     match definition.type:
         case "text":
@@ -128,6 +141,36 @@ class CustomFieldCreateSchema(CustomFieldChangeSchema):
         metadata={"description": "The next free `client_custom_field_N` if not given."},
     )
     type = Choice(TYPES, required=True, metadata={"example": "text"})
+
+    @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _offers_options(self, data: Any, original: Any, **kwargs: Any) -> None:
+        # Options that are wrong themselves are in the original only, and told of already.
+        options = data.get("options", original.get("options"))
+        if data.get("type") == "dropdown" and not options:
+            raise ma.ValidationError(self.fields["options"].message("required"), "options")
+
+
+# The parameters of the API's calls, and the columns and options of import and export.
+RESERVED = frozenset().union(
+    *(
+        schema().parameters()
+        for schema in (
+            CategoryCreateSchema,
+            CategoryListQuerySchema,
+            CategoryMigrateSchema,
+            CategoryTeamSchema,
+            ClientCreateSchema,
+            ClientListQuerySchema,
+            ContactCreateSchema,
+            ContactListQuerySchema,
+            CustomFieldCreateSchema,
+            KeyCreateSchema,
+            OwnerSchema,
+            TeamMemberCreateSchema,
+        )
+    ),
+    {"id", "category", "custom_fields", "format", "dry_run", "on_conflict", "partial"},
+)
 
 
 CustomFieldListQuerySchema = list_query(

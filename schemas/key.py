@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields
 
+from clients_api.models.base import now
 from clients_api.models.key import SCOPES
 
 from .base import Choice, DatesSchema, Group, Schema, String, Timestamp, text
@@ -28,13 +31,26 @@ class NewKeySchema(KeySchema):
     key = fields.String(metadata={"example": "ck_Zt3vQ81k…"})
 
 
+class Expiry(Timestamp):
+    """A time to come; of a bare date its first moment, in UTC."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        if moment <= now():
+            raise self.make_error("future")
+        return moment
+
+
 class KeyCreateSchema(Schema):
     """A key to make."""
 
     name = String(required=True, max=100, metadata={"example": "billing script"})
     scope = Choice(SCOPES, metadata={"example": "write", "description": "`admin` if not given."})
-    expires = Timestamp(
-        metadata={"description": "When the key ends (ISO 8601); never if not given."}
+    expires = Expiry(
+        metadata={
+            "description": "When the key ends (ISO 8601), later than now; never if not given. "
+            "A bare date is its first moment, in UTC."
+        }
     )
 
 

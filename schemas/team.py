@@ -56,5 +56,5 @@ class TeamMemberChangeSchema(PersonChangeSchema):
 
 
 TeamListQuerySchema = person_list_query(
-    "TeamListQuerySchema", role_id=RoleId(metadata={"example": 3, "enum": list(ROLE_IDS)})
+    "TeamListQuerySchema", role_id=RoleId(metadata={"enum": list(ROLE_IDS)})
 )

@@ -88,9 +88,7 @@ class Caller:
 
             options["data"] = urlencode(form)
             options["content_type"] = "application/x-www-form-urlencoded"
-        response = self._client.open(
-            self._prefix + path, method=method, headers=headers, **options
-        )
+        response = self._client.open(self._prefix + path, method=method, headers=headers, **options)
         assert response.status_code != 500, response.get_data(as_text=True)
         assert response.headers["X-Request-ID"]
         return response
@@ -127,6 +125,16 @@ def api(app: Service) -> Caller:
     return Caller(app, issue_key(app))
 
 
+@pytest.fixture(scope="module")
+def shared_api(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A caller with an admin key of one service for all tests of a file: many, and only askers."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(template, folder / "clients.sqlite3")
+    app = create_app({"INSTANCE_PATH": folder, "RATELIMIT_ENABLED": False})
+    yield Caller(app, issue_key(app))
+    app.database.close_all()
+
+
 @pytest.fixture
 def anonymous(app: Service) -> Caller:
     """A caller without a key."""
@@ -134,7 +142,7 @@ def anonymous(app: Service) -> Caller:
 
 
 def expect_error(
-    response: TestResponse, status: int, message: str | None = None, **errors: Any
+    response: TestResponse, status: int, message: str | None = None, /, **errors: Any
 ) -> dict[str, Any]:
     """Check that an answer is an error of the one shape there is, and return its body.
 

@@ -24,7 +24,8 @@ def keys() -> None:
 @with_database
 def create(app: Service, name: str, scope: str, expires: str | None) -> None:
     """Make a key and print it, alone and this once."""
-    values, errors = KeyCreateSchema().read({"name": name, "scope": scope, "expires": expires})
+    given = {"name": name.strip() or None, "scope": scope, "expires": expires}
+    values, errors = KeyCreateSchema().read(given)
     if errors:
         raise click.UsageError(" ".join(s for sentences in errors.values() for s in sentences))
     with app.database.atomic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import click
@@ -12,8 +13,25 @@ from clients_api.models.base import using
 from clients_api.service import Service
 
 
+def _free(ctx: click.Context, param: click.Parameter, bind: str) -> str:
+    """Return the address to listen at; look first whether that can be done at all."""
+    host, _, port = bind.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) < 65536:
+        raise click.BadParameter(f"{bind!r} is not HOST:PORT, such as 127.0.0.1:8000.")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise click.ClickException(f"Can't listen at {bind}: {error.strerror}.") from error
+    return bind
+
+
 @click.command()
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT", callback=_free
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 @click.option(
     "--threads", default=16, show_default=True, type=click.IntRange(1, 1000), help="A worker."

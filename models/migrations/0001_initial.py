@@ -59,6 +59,13 @@ CREATE INDEX client_category_status ON client (category_id, status);
 CREATE INDEX client_category_created ON client (category_id, created);
 CREATE INDEX client_category_updated ON client (category_id, updated);
 
+CREATE TABLE client_total (
+    status TEXT NOT NULL,
+    category_id INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (status, category_id)
+) WITHOUT ROWID;
+
 CREATE TABLE user (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     type TEXT NOT NULL CHECK (type IN ('client', 'contact', 'team')),
@@ -204,9 +211,24 @@ SEARCH = (
     END""",
 )
 
+# The number of clients by status and category: counted when they change, not when they are listed.
+_COUNT_IN = """INSERT INTO client_total VALUES (new.status, new.category_id, 1)
+        ON CONFLICT (status, category_id) DO UPDATE SET count = count + 1;"""
+_COUNT_OUT = """UPDATE client_total SET count = count - 1
+        WHERE status = old.status AND category_id = old.category_id;"""
+TOTALS = (
+    f"CREATE TRIGGER client_total_insert AFTER INSERT ON client BEGIN {_COUNT_IN} END",
+    f"CREATE TRIGGER client_total_delete AFTER DELETE ON client BEGIN {_COUNT_OUT} END",
+    f"""CREATE TRIGGER client_total_update AFTER UPDATE OF status, category_id ON client
+    WHEN old.status <> new.status OR old.category_id <> new.category_id BEGIN
+        {_COUNT_OUT}
+        {_COUNT_IN}
+    END""",
+)
+
 
 def up(migrator, db):
-    for statement in (*TABLES.split(";\n"), *SEARCH):
+    for statement in (*TABLES.split(";\n"), *SEARCH, *TOTALS):
         if statement.strip():
             db.execute_sql(statement)
     # Id 2 is the default category of the API that this one stands in for.
@@ -230,6 +252,7 @@ def down(migrator, db):
         "client_tag",
         "tag",
         "user",
+        "client_total",
         "client",
         "category",
     ):

@@ -1,0 +1,320 @@
+"""Contacts, as the contract's section 3 describes them."""
+
+import pytest
+from conftest import expect_error
+
+from clients_api.models import Mail
+from clients_api.models.base import using
+
+NAMES = {"first_name": "Kim", "last_name": "Lee"}
+OBJECT = [
+    "id",
+    "first_name",
+    "last_name",
+    "name",
+    "email",
+    "phone",
+    "job_position",
+    "account_owner",
+    "status",
+    "client",
+    "role",
+    "social",
+    "dates",
+]
+MISSING = "The contact could not be found."
+
+
+@pytest.fixture
+def contact(make_contact, make_client):
+    """A user of a client that has another owner."""
+    client = make_client(client_company_name="Acme Inc")
+    return make_contact(clientid=client["id"], email="kim@acme.example")
+
+
+def get(api, path):
+    return api.get(path).get_json()["data"]
+
+
+def test_a_contact_has_exactly_the_members_of_the_contract_in_its_order(api, contact):
+    for shown in (contact, get(api, f"/contacts/{contact['id']}"), get(api, "/contacts")[-1]):
+        assert list(shown) == OBJECT
+        assert list(shown["client"]) == ["id", "company_name"]
+        assert list(shown["role"]) == ["id", "name"]
+        assert list(shown["social"]) == ["facebook", "twitter", "linkedin", "github", "dribbble"]
+        assert list(shown["dates"]) == ["created", "updated"]
+
+
+def test_a_contact_of_a_client_is_made(api, make_client):
+    client = make_client(client_company_name="Acme Inc")
+    body = {**NAMES, "email": "kim@acme.example", "clientid": client["id"], "phone": "1"}
+    response = api.post("/contacts", {**body, "position": "Buyer"})
+    assert response.status_code == 201
+    assert response.get_json()["message"] == "Contact created successfully."
+    contact = response.get_json()["data"]
+    assert response.headers["Location"] == f"/api/contacts/{contact['id']}"
+    dates = contact["dates"]
+    assert dates["created"] == dates["updated"]
+    assert contact == {
+        "id": contact["id"],
+        **NAMES,
+        "name": "Kim Lee",
+        "email": "kim@acme.example",
+        "phone": "1",
+        "job_position": "Buyer",
+        "account_owner": "no",
+        "status": "active",
+        "client": {"id": client["id"], "company_name": "Acme Inc"},
+        "role": {"id": 2, "name": "Client"},
+        "social": dict.fromkeys(["facebook", "twitter", "linkedin", "github", "dribbble"]),
+        "dates": dates,
+    }
+    response = api.get(f"/contacts/{contact['id']}")
+    assert response.get_json() == {
+        "data": contact,
+        "message": "Contact retrieved successfully.",
+    }
+
+
+@pytest.mark.parametrize("more", [{}, {"clientid": None}, {"clientid": ""}])
+def test_without_a_client_it_is_a_contact_of_none(api, make_contact, more):
+    contact = make_contact(**more)
+    assert contact["client"] is None
+    assert contact["account_owner"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("id", "sentence"),
+    [
+        (99, "The selected clientid is invalid."),
+        (0, "The selected clientid is invalid."),
+        ("x", "The clientid must be an integer."),
+    ],
+)
+def test_the_client_must_exist(api, id, sentence):
+    body = {**NAMES, "email": "kim@acme.example", "clientid": id}
+    expect_error(api.post("/contacts", body), 422, clientid=sentence)
+    assert get(api, "/contacts") == []
+
+
+def test_all_errors_come_at_once(api, contact):
+    body = {"email": "KIM@acme.example", "clientid": 99, "phone": "5" * 51, "send_email": "maybe"}
+    assert expect_error(api.post("/contacts", body), 422)["errors"] == {
+        "first_name": ["The first name field is required."],
+        "last_name": ["The last name field is required."],
+        "email": ["The email has already been taken."],
+        "clientid": ["The selected clientid is invalid."],
+        "phone": ["The phone may not be greater than 50 characters."],
+        "send_email": ["The selected send email is invalid."],
+    }
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_change_needs_names_and_address(api, contact, method):
+    response = api.call(method, f"/contacts/{contact['id']}", json={"phone": "5", "email": ""})
+    assert expect_error(response, 422)["errors"] == {
+        "first_name": ["The first name field is required."],
+        "last_name": ["The last name field is required."],
+        "email": ["The email field is required."],
+    }
+    assert get(api, f"/contacts/{contact['id']}") == contact
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_change_leaves_alone_what_it_does_not_name(api, make_contact, method):
+    contact = make_contact(phone="1", position="Buyer")
+    body = {"first_name": "New", "last_name": "Name", "email": "new@acme.example"}
+    response = api.call(method, f"/contacts/{contact['id']}", json={**body, "position": ""})
+    assert response.status_code == 200
+    assert response.get_json()["message"] == "Contact updated successfully."
+    changed = response.get_json()["data"]
+    assert changed["dates"]["updated"] > contact["dates"]["updated"]
+    dates = {**contact["dates"], "updated": changed["dates"]["updated"]}
+    more = {"name": "New Name", "job_position": None, "dates": dates}
+    assert changed == contact | body | more
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("first_name", 100), ("last_name", 100), ("phone", 50), ("position", 100)]
+)
+def test_texts_have_their_length_and_no_more(api, make_contact, name, limit):
+    contact = make_contact(**{name: "é" * limit})
+    body = {**NAMES, "email": "new@acme.example", name: "é" * (limit + 1)}
+    field = name.replace("_", " ")
+    sentence = f"The {field} may not be greater than {limit} characters."
+    expect_error(api.post("/contacts", body), 422, **{name: sentence})
+    expect_error(api.patch(f"/contacts/{contact['id']}", body), 422, **{name: sentence})
+
+
+def test_an_address_belongs_to_one_user_only(api, make_client, make_contact, contact):
+    make_client(email="owner@acme.example")
+    make_contact(email="free@acme.example")
+    team = {**NAMES, "email": "sam@crm.example", "role_id": 3}
+    assert api.post("/team", team).status_code == 201
+    for email in ("Owner@acme.example", "FREE@acme.example", "sam@CRM.example"):
+        body = {**NAMES, "email": email}
+        sentence = "The email has already been taken."
+        expect_error(api.post("/contacts", body), 422, email=sentence)
+        expect_error(api.patch(f"/contacts/{contact['id']}", body), 422, email=sentence)
+    assert get(api, f"/contacts/{contact['id']}") == contact
+
+
+def test_a_contact_may_keep_its_address_in_another_case(api, contact):
+    body = {**NAMES, "email": "KIM@acme.example"}
+    changed = api.patch(f"/contacts/{contact['id']}", body).get_json()["data"]
+    assert changed["email"] == "KIM@acme.example"
+
+
+def test_a_changed_address_frees_the_old_one(api, contact, make_contact):
+    api.patch(f"/contacts/{contact['id']}", {**NAMES, "email": "other@acme.example"})
+    make_contact(email="kim@acme.example")
+
+
+def test_send_email_queues_one_welcome(app, make_contact):
+    make_contact()
+    make_contact(send_email="no")
+    make_contact(email="kim@acme.example", send_email="yes")
+    with using(app.database):
+        assert [mail.recipient for mail in Mail.select()] == ["kim@acme.example"]
+
+
+def test_a_deleted_contact_is_404_everywhere_and_its_address_free(api, contact, make_contact):
+    path = f"/contacts/{contact['id']}"
+    response = api.delete(path)
+    assert response.status_code == 200
+    assert response.get_json() == {
+        "data": {"id": contact["id"]},
+        "message": "Contact deleted successfully.",
+    }
+    body = {**NAMES, "email": "kim@acme.example"}
+    expect_error(api.get(path), 404, MISSING)
+    expect_error(api.patch(path, body), 404, MISSING)
+    expect_error(api.patch(path, {}), 404, MISSING)
+    expect_error(api.put(path, body), 404, MISSING)
+    expect_error(api.delete(path), 404, MISSING)
+    expect_error(api.put(f"{path}/account-owner"), 404, MISSING)
+    assert contact["id"] not in [shown["id"] for shown in get(api, "/contacts")]
+    assert get(api, "/contacts?search=kim") == []
+    assert make_contact(email="kim@acme.example")["id"] != contact["id"]
+
+
+def test_the_record_of_a_deleted_contact_is_kept(app, api, contact):
+    api.delete(f"/contacts/{contact['id']}")
+    row = app.database.execute_sql(
+        "SELECT status, first_name FROM user WHERE id = ?", (contact["id"],)
+    ).fetchone()
+    assert row == ("deleted", "Kim")
+
+
+def test_a_deleted_owner_leaves_its_client_without_one(api, make_client):
+    client = make_client()
+    api.delete(f"/contacts/{client['owner']['id']}")
+    shown = get(api, f"/clients/{client['id']}")
+    assert shown["owner"] is None
+    assert shown["dates"]["updated"] > client["dates"]["updated"]
+    assert get(api, f"/clients?owner_id={client['owner']['id']}") == []
+
+
+def test_a_contact_becomes_the_account_owner(api, contact):
+    client = get(api, f"/clients/{contact['client']['id']}")
+    response = api.put(f"/contacts/{contact['id']}/account-owner")
+    assert response.status_code == 200
+    assert response.get_json()["message"] == "Contact set as account owner successfully."
+    changed = response.get_json()["data"]
+    assert changed["account_owner"] == "yes"
+    assert changed["dates"]["updated"] > contact["dates"]["updated"]
+    assert get(api, f"/contacts/{client['owner']['id']}")["account_owner"] == "no"
+    shown = get(api, f"/clients/{client['id']}")
+    assert shown["owner"] == {"id": contact["id"], "name": "Kim Lee"}
+    assert shown["dates"]["updated"] > client["dates"]["updated"]
+    owners = get(api, f"/contacts?client_id={client['id']}&account_owner=yes")
+    assert [owner["id"] for owner in owners] == [contact["id"]]
+
+
+def test_the_account_owner_takes_over_where_there_was_none(api, contact):
+    client = get(api, f"/clients/{contact['client']['id']}")
+    api.delete(f"/contacts/{client['owner']['id']}")
+    api.put(f"/contacts/{contact['id']}/account-owner")
+    assert get(api, f"/clients/{client['id']}")["owner"]["id"] == contact["id"]
+
+
+def test_a_contact_of_no_client_owns_no_account(api, make_contact):
+    contact = make_contact()
+    body = expect_error(api.put(f"/contacts/{contact['id']}/account-owner"), 409)
+    assert "no client" in body["message"]
+    assert "Create a client" in body["message"]
+    assert get(api, f"/contacts/{contact['id']}") == contact
+
+
+def test_what_is_no_contact_is_404(api):
+    for id in ("99", "0", "x", "9223372036854775808"):
+        body = {**NAMES, "email": "k@acme.example"}
+        expect_error(api.get(f"/contacts/{id}"), 404, MISSING)
+        expect_error(api.patch(f"/contacts/{id}", {}), 404, MISSING)
+        expect_error(api.put(f"/contacts/{id}", body), 404, MISSING)
+        expect_error(api.delete(f"/contacts/{id}"), 404, MISSING)
+        expect_error(api.put(f"/contacts/{id}/account-owner"), 404, MISSING)
+
+
+def test_a_team_member_is_no_contact(api):
+    body = {**NAMES, "email": "sam@crm.example", "role_id": 3}
+    member = api.post("/team", body).get_json()["data"]
+    expect_error(api.get(f"/contacts/{member['id']}"), 404, MISSING)
+    expect_error(api.delete(f"/contacts/{member['id']}"), 404, MISSING)
+    assert get(api, "/contacts") == []
+
+
+@pytest.fixture
+def people(api, make_client, make_contact):
+    """Ids 1 to 4: two owners, a second user of the first client, and a contact of none."""
+    first = make_client(first_name="bob", last_name="Young", email="c@acme.example")
+    make_client(first_name="Carol", last_name="adams", email="B@acme.example")
+    make_contact(first_name="Álice", last_name="Zed", email="a@acme.example", clientid=first["id"])
+    make_contact(first_name="Dan", last_name="Moe", email="d@acme.example")
+    return first
+
+
+LISTS = [
+    ("", [1, 2, 4, 3]),
+    ("order=desc", [3, 4, 2, 1]),
+    ("sort=last_name", [2, 4, 1, 3]),
+    ("sort=email", [3, 2, 1, 4]),
+    ("sort=created", [1, 2, 3, 4]),
+    ("sort=updated&order=desc", [4, 3, 2, 1]),
+    ("client_id=1", [1, 3]),
+    ("client_id=99", []),
+    ("account_owner=yes", [1, 2]),
+    ("account_owner=no", [4, 3]),
+    ("client_id=1&account_owner=no", [3]),
+    ("status=active", [1, 2, 4, 3]),
+    ("status=suspended", []),
+    ("search=ZED", [3]),
+    ("search=zed&account_owner=yes", []),
+]
+
+
+def test_the_list_is_filtered_and_sorted(api, people):
+    for query, ids in LISTS:
+        body = api.get(f"/contacts?{query}").get_json()
+        assert [contact["id"] for contact in body["data"]] == ids, query
+        assert body["message"] == "Contacts retrieved successfully."
+        assert body["meta"] == {
+            "current_page": 1,
+            "per_page": 25,
+            "total": len(ids),
+            "last_page": 1,
+        }
+
+
+WRONG = [
+    ("status", "deleted", "The selected status is invalid."),
+    ("client_id", "x", "The client id must be an integer."),
+    ("account_owner", "true", "The selected account owner is invalid."),
+    ("sort", "name", "The selected sort is invalid."),
+    ("order", "up", "The selected order is invalid."),
+]
+
+
+def test_a_value_that_is_not_allowed_is_no_guess(api, people):
+    for name, value, sentence in WRONG:
+        expect_error(api.get(f"/contacts?{name}={value}"), 422, **{name: sentence})

@@ -1,0 +1,152 @@
+"""How often one may call: per key, and far less often per address without a valid one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from conftest import Caller, expect_error, issue_key
+
+from clients_api.errors import Refused
+from clients_api.ratelimit import RateLimit
+
+
+@pytest.fixture
+def app(make_app):
+    return make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour")
+
+
+def statuses(caller, count, path="/clients", **options):
+    return [caller.get(path, **options).status_code for _ in range(count)]
+
+
+def test_a_key_may_call_so_often_and_no_more(api):
+    assert statuses(api, 20) == [200] * 20
+    response = api.get("/clients")
+    body = expect_error(response, 429)
+    seconds = int(response.headers["Retry-After"])
+    assert 3500 < seconds <= 3600
+    assert body["message"] == f"Too many requests. Please try again in {seconds} seconds."
+
+
+def test_each_answer_tells_what_is_left(api):
+    for left in range(19, -1, -1):
+        headers = api.get("/clients").headers
+        assert headers["RateLimit-Limit"] == "20"
+        assert headers["RateLimit-Remaining"] == str(left)
+        assert 3500 < int(headers["RateLimit-Reset"]) <= 3600
+        assert "Retry-After" not in headers
+    headers = api.get("/clients").headers
+    assert headers["RateLimit-Remaining"] == "0"
+    assert headers["RateLimit-Limit"] == "20"
+
+
+def test_each_key_counts_for_itself(app, api):
+    assert statuses(api, 21)[-1] == 429
+    assert statuses(Caller(app, issue_key(app)), 20) == [200] * 20
+
+
+def test_all_calls_of_a_key_count(api):
+    for method, path in (
+        ("GET", "/clients/999"),
+        ("GET", "/nothing"),
+        ("FOO", "/clients"),
+        ("OPTIONS", "/clients"),
+        ("POST", "/clients"),
+        ("HEAD", "/clients"),
+    ):
+        api.call(method, path)
+    assert api.get("/clients").headers["RateLimit-Remaining"] == "13"
+
+
+def test_an_address_without_a_valid_key_may_call_far_less_often(app, api, anonymous):
+    bad = Caller(app, "ck_" + "x" * 43)
+    assert statuses(anonymous, 1) + statuses(bad, 1) == [401, 401]
+    response = bad.get("/clients")
+    expect_error(response, 429)
+    assert response.headers["RateLimit-Limit"] == "2"
+    assert int(response.headers["Retry-After"]) > 3500
+    # From the same address a valid key goes on, as it must: others may share the address.
+    assert api.get("/clients").status_code == 200
+
+
+def test_guessing_paths_and_methods_counts_too(anonymous):
+    assert anonymous.get("/nothing").status_code == 401
+    assert anonymous.call("OPTIONS", "/clients").status_code == 401
+    assert anonymous.call("FOO", "/clients").status_code == 429
+
+
+def test_addresses_count_for_themselves(anonymous):
+    for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1"):
+        environ = {"REMOTE_ADDR": address}
+        assert statuses(anonymous, 3, environ_base=environ) == [401, 401, 429]
+
+
+def test_an_address_can_not_be_made_up_in_a_header(anonymous):
+    results = [
+        anonymous.get("/clients", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
+        for number in range(3)
+    ]
+    assert results == [401, 401, 429]
+
+
+def test_what_the_service_says_of_itself_is_not_counted(anonymous):
+    for path in ("/health", "/ready", "/openapi.json", "/docs"):
+        assert statuses(anonymous, 5, path) == [200] * 5
+
+
+def test_it_can_be_switched_off(make_app):
+    app = make_app(RATELIMIT_ENABLED=False, RATELIMIT_DEFAULT="1 per hour")
+    caller = Caller(app, issue_key(app))
+    assert statuses(caller, 5) == [200] * 5
+    assert not [name for name, _ in caller.get("/clients").headers if "RateLimit" in name]
+
+
+def test_the_default_is_1200_a_minute_and_a_tenth_without_a_key(make_app):
+    app = make_app(RATELIMIT_ENABLED=True)
+    headers = Caller(app, issue_key(app)).get("/clients").headers
+    assert headers["RateLimit-Limit"] == "1200"
+    assert int(headers["RateLimit-Reset"]) <= 60
+    assert Caller(app, None).get("/clients").headers["RateLimit-Limit"] == "120"
+
+
+def test_a_window_ends(monkeypatch):
+    clock = [1_000_000.0]
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    limit = RateLimit("2 per minute")
+    for _ in range(2):
+        for _ in range(2):
+            limit.count("key", "10.0.0.1")
+        clock[0] += 59
+        with pytest.raises(Refused) as caught:
+            limit.count("key", "10.0.0.1")
+        assert caught.value.headers["Retry-After"] == "1"
+        clock[0] += 2
+
+
+def test_many_addresses_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr("clients_api.ratelimit.KNOWN_MAX", 100)
+    limit = RateLimit("1000 per minute")
+    for number in range(1000):
+        limit.count(None, f"10.0.{number // 256}.{number % 256}")
+    assert limit._limiter.storage.reset() <= 100
+
+
+def test_threads_together_get_no_more_than_one_would():
+    limit = RateLimit("100 per hour")
+    allowed = []
+
+    def call():
+        for _ in range(50):
+            try:
+                limit.count("key", "")
+            except Refused:
+                continue
+            allowed.append(1)
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(allowed) == 100
