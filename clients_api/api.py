@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -111,12 +112,19 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class Api(flask_smorest.Api):
-    """The API's documentation. Errors are answered in errors.py, pages served in pages.py."""
+    """The API's documentation. Errors are answered in errors.py, pages served in pages.py.
+
+    The document is made when it is first asked for: it takes longer than all else at the start,
+    and most processes never serve it.
+    """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: flask.Flask, url_prefix: str) -> None:
         self.url_prefix = url_prefix
+        self._blueprints: list[Blueprint] = []
+        self._document: dict[str, Any] | None = None
+        self._documenting = threading.Lock()
         super().__init__(
             app,
             spec_kwargs={
@@ -127,6 +135,24 @@ class Api(flask_smorest.Api):
                 "servers": [{"url": "/"}],
             },
         )
+
+    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
+        """Register the routes of a resource under the prefix."""
+        self._app.register_blueprint(blp, url_prefix=self.url_prefix, **options)
+        self._blueprints.append(blp)
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document, without the custom fields. It is shared: copy to change."""
+        with self._documenting:
+            if self._document is None:
+                for blp in self._blueprints:
+                    blp.register_views_in_doc(
+                        self, self._app, self.spec, name=blp.name, parameters=None
+                    )
+                    self.spec.tag({"name": blp.name, "description": blp.description})
+                openapi.document_pages(self._app, self.spec)
+                self._document = self.spec.to_dict()
+        return self._document
 
     def _register_error_handlers(self) -> None:
         """Register none: flask-smorest's answers have another shape, and lose headers."""

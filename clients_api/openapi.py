@@ -71,7 +71,7 @@ def version() -> str:
 
 def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str, Any]:
     """Return the OpenAPI document, with the custom fields where clients come in and go out."""
-    spec = api.spec.to_dict()
+    spec = api.document()
     definitions = tuple(definitions)
     if not definitions:
         return spec

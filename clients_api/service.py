@@ -14,7 +14,7 @@ import flask
 import orjson
 from werkzeug.exceptions import MethodNotAllowed
 
-from . import config, errors, metrics, observing, openapi, pages
+from . import config, errors, metrics, observing, pages
 from .api import Api, RecordId
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
@@ -186,12 +186,11 @@ def register(app: Service) -> None:
     prefix = app.config["URL_PREFIX"]
     app.api = api = Api(app, prefix)
     for blueprint in BLUEPRINTS:
-        api.register_blueprint(blueprint, url_prefix=prefix)
+        api.register_blueprint(blueprint)
     if metrics.IS_INSTALLED:
         metrics.start(app, prefix)
-        api.register_blueprint(METRICS, url_prefix=prefix)
+        api.register_blueprint(METRICS)
     app.register_blueprint(pages.about, url_prefix=prefix)
-    openapi.document_pages(app, api.spec)
     app.register_error_handler(Exception, errors.answer)
     if app.config["CORS_ORIGINS"]:
         from flask_cors import CORS

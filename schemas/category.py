@@ -7,7 +7,8 @@ from marshmallow import fields
 from .base import Array, Choice, DatesSchema, Group, Id, Schema, String, text
 from .paging import list_query
 
-VISIBILITIES = ("everyone", "team")
+# A word of the program that shows categories; nothing here depends on it.
+VISIBILITY_LENGTH = 50
 
 
 class CategorySchema(Schema):
@@ -17,7 +18,7 @@ class CategorySchema(Schema):
     name = fields.String(metadata={"example": "Retail"})
     description = text()
     type = fields.String(metadata={"example": "client"})
-    visibility = fields.String(metadata={"example": "everyone", "enum": list(VISIBILITIES)})
+    visibility = fields.String(metadata={"example": "everyone"})
     icon = text()
     system_default = fields.String(metadata={"example": "no", "enum": ["yes", "no"]})
     slug = fields.String(metadata={"example": "3-retail"})
@@ -30,8 +31,8 @@ class CategoryChangeSchema(Schema):
     """What may be changed of a category; what is left out stays as it is."""
 
     name = String(data_key="category_name", required=True, max=150, metadata={"example": "Retail"})
-    visibility = Choice(
-        VISIBILITIES, data_key="category_visibility", metadata={"example": "everyone"}
+    visibility = String(
+        data_key="category_visibility", max=VISIBILITY_LENGTH, metadata={"example": "everyone"}
     )
     description = String(data_key="category_description", max=65_535)
     icon = String(data_key="category_icon", max=150, metadata={"example": "sl-icon-folder"})
@@ -70,6 +71,6 @@ CategoryListQuerySchema = list_query(
     default="category_created",
     order="desc",
     type=Choice(("client",)),
-    visibility=Choice(VISIBILITIES),
+    visibility=String(max=VISIBILITY_LENGTH),
     search=String(metadata={"description": "A part of the name."}),
 )

@@ -10,7 +10,7 @@ CREATE TABLE category (
     name TEXT NOT NULL,
     name_key TEXT NOT NULL,
     type TEXT NOT NULL CHECK (type = 'client'),
-    visibility TEXT NOT NULL CHECK (visibility IN ('everyone', 'team')),
+    visibility TEXT NOT NULL,
     description TEXT,
     icon TEXT,
     system_default TEXT NOT NULL CHECK (system_default IN ('yes', 'no')),
