@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import Server
+from selenium import webdriver
 
 from clients_api import __version__, pages
 from clients_api.service import Service
@@ -142,7 +143,6 @@ class Page:
 @pytest.fixture
 def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Open pages, each in a browser that knows nothing; `dark` and `width` are the screen's."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("there is no chromium with chromedriver on the PATH")
     opened: list[Any] = []
