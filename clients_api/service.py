@@ -176,6 +176,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
             f"The instance folder {instance} can't be made: {error.strerror}."
         ) from error
     app = Service(config.load(instance, overrides), instance)
+    if not errors.log.hasHandlers():
+        # Nobody has arranged for it: `flask run`, or gunicorn with `app:app`.
+        observing.set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     register(app)
     app.register_blueprint(pages.landing)
     return app

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 
 import pytest
-from conftest import Caller, issue_key
+from conftest import ROOT, Caller, issue_key
 
 from clients_api.observing import set_up_logging
 
@@ -186,3 +189,18 @@ def test_a_fault_is_logged_with_its_trace_and_the_request(make_app, monkeypatch,
     assert entries[1]["status"] == 500
     # Without the id nobody could tell which trace belongs to which complaint.
     assert response.headers["X-Request-ID"] in entries[0]["message"]
+
+
+def test_an_app_that_nobody_arranged_logging_for_follows_the_settings(tmp_path):
+    # It used to be silent, with `flask run` and `gunicorn app:app`.
+    code = "from app import app; app.test_client().get('/api/health')"
+    environment = {**os.environ, "CLIENTS_API_INSTANCE_PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**environment, "CLIENTS_API_LOG_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stderr)["path"] == "/api/health"
