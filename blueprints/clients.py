@@ -103,7 +103,7 @@ def add_client_tags(body, id):
     return Client.add_tags(id, body["tags"])
 
 
-@blp.delete("/clients/<id:id>/tags/<path:title>")
+@blp.delete("/clients/<id:id>/tags/<title:title>", strict_slashes=True)
 @blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
 def remove_client_tag(id, title):
     """Take one tag off a client."""

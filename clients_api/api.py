@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 import flask_smorest
-from werkzeug.routing import BaseConverter, PathConverter
+from werkzeug.routing import BaseConverter
 
 from . import openapi, openapi_components, openapi_fields
 from .operation import Answer, Operation, Resource
@@ -31,6 +31,13 @@ class RecordId(BaseConverter):
 
     def to_url(self, value: int | None) -> str:
         return str(value)
+
+
+class TagTitle(BaseConverter):
+    """The title of a tag in a path: whatever it is, slashes too."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -161,5 +168,5 @@ class Api(flask_smorest.Api):
         """Register what our operations refer to, in place of flask-smorest's."""
         openapi_components.describe(self.spec.components)
         self.flask_plugin.register_converter(RecordId, lambda _: openapi.RECORD_ID)
-        self.flask_plugin.register_converter(PathConverter, lambda _: openapi.TAG_TITLE)
+        self.flask_plugin.register_converter(TagTitle, lambda _: openapi.TAG_TITLE)
         self.ma_plugin.converter.add_attribute_function(openapi_fields.field_properties)

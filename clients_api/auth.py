@@ -17,6 +17,9 @@ from .models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 log = logging.getLogger("clients_api")
 
+# What a host's own login says of a request: a scope, with or without a name, or None for nobody.
+HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
+
 
 class Caller(NamedTuple):
     """Whom a request comes from.
@@ -56,7 +59,7 @@ class KeyAuthenticator:
     def _note_use(self, identity: Identity) -> None:
         now = time.monotonic()
         with self._lock:
-            if now - self._noted.get(identity.id, float("-inf")) < LAST_USED_STEP.seconds:
+            if now - self._noted.get(identity.id, float("-inf")) < LAST_USED_STEP.total_seconds():
                 return
             self._noted[identity.id] = now
         try:
@@ -73,22 +76,25 @@ class HostAuthenticator:
     The host sees the request without its body: read by the host, it would be lost to the API.
     """
 
-    def __init__(
-        self, host: flask.Flask, authenticate: Callable[[flask.Request], str | None]
-    ) -> None:
+    def __init__(self, host: flask.Flask, authenticate: HostLogin) -> None:
         self._host = host
         self._authenticate = authenticate
 
     def __call__(self, request: flask.Request) -> Caller | None:
-        """Return a caller of the scope that the host names; None where it names none."""
+        """Return a caller of the scope that the host names; None where it names none.
+
+        Raises ValueError for a scope that is none.
+        """
         environ = request.environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         with self._host.request_context(environ):
-            scope = self._authenticate(flask.request)
+            answer = self._authenticate(flask.request)
+        scope, name = answer if isinstance(answer, tuple) else (answer, None)
         if scope is None:
             return None
         if scope not in SCOPES:
             raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
-        return Caller(f"host:{scope}", scope)
+        # Who has no name is one caller with all others of that scope.
+        return Caller(f"host:{scope}" if name is None else f"host:user:{name}", scope)
 
 
 def require(caller: Caller | None, scope: str) -> Caller:

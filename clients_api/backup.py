@@ -33,7 +33,7 @@ def backup(path: Path, target: Path, progress: Progress) -> int:
     complete and found sound. Raises DatabaseUnusable, and OSError, among them FileExistsError.
     """
     if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        raise _taken(target)
     if not files.check_place(path):
         raise sqlite.DatabaseUnusable(f"There is no database {path} yet.")
     files.check_place(target)
@@ -41,7 +41,7 @@ def backup(path: Path, target: Path, progress: Progress) -> int:
         _copy(path, "mode=rw", copy, progress)
         clients = examine(copy, path)
         _sync(copy)
-        os.rename(copy, target)
+        _name(copy, target)
     _sync(target.parent)
     return clients
 
@@ -113,6 +113,20 @@ def _beside(target: Path) -> Iterator[Path]:
     finally:
         for left in (path, *files.companions(path)):
             left.unlink(missing_ok=True)
+
+
+def _name(copy: Path, target: Path) -> None:
+    """Give a copy its name. Raises FileExistsError if a file has got it meanwhile."""
+    try:
+        os.link(copy, target)
+    except FileExistsError as error:
+        raise _taken(target) from error
+    except OSError:  # a file system without links
+        os.rename(copy, target)
+
+
+def _taken(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
 
 
 def _migrate(copy: Path) -> None:

@@ -77,7 +77,12 @@ def _read_bytes(request: flask.Request) -> bytes:
     limit = flask.current_app.config["MAX_BODY_BYTES"]
     if (request.content_length or 0) > limit:
         raise too_large()
-    data = request.stream.read(limit + 1)
+    try:
+        data = request.stream.read(limit + 1)
+    except Exception as error:
+        # Of a caller that breaks off, or sends chunks that are none, each server tells by
+        # exceptions of its own.
+        raise Refused(400, "The body is not valid HTTP, or not all of it came.") from error
     if len(data) > limit:
         raise too_large()
     return data
@@ -110,7 +115,11 @@ def _decode_pairs(data: bytes, what: str) -> list[tuple[str, str]]:
 
 
 def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
-    """Return the fields of a form (RFC 7578). A file's content is passed over, its name is not."""
+    """Return the fields of a form (RFC 7578).
+
+    No call takes files in a form: a file is passed over, under a name that is no parameter's, so
+    that it is reported and can't clear the parameter whose name it has.
+    """
     if not boundary:
         raise Refused(400, "The body has no boundary: give one in Content-Type.")
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=PAIRS_MAX)
@@ -122,8 +131,8 @@ def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
             if isinstance(event, Field | File):
                 if event.name is None:
                     raise ValueError("a part has no name")
-                pairs.append((event.name, bytearray()))
                 keep = isinstance(event, Field)
+                pairs.append((event.name if keep else f"{event.name} (file)", bytearray()))
             elif isinstance(event, Data) and keep:
                 pairs[-1][1].extend(event.data)
             elif isinstance(event, NeedData):

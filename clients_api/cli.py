@@ -61,9 +61,8 @@ class Group(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly: whoever read the output has had enough
         except OSError as error:
-            raise click.ClickException(
-                f"{error.filename or ''} {error.strerror}".strip()
-            ) from error
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{place}{error.strerror}") from error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

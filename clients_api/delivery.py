@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ log = logging.getLogger("clients_api")
 POLL_SECONDS = 5  # until mail is seen that another process has queued, or that has become due
 REST_SECONDS = 60  # after a round that could not be made
 STOP_SECONDS = 5  # for the mail under way
+TIDY_SECONDS = 3600  # between two looks for mail that was sent long ago
 
 
 @contextlib.contextmanager
@@ -37,15 +39,17 @@ def alone(app: Service, *, wait: bool = False) -> Iterator[bool]:
     path = f"{app.database.database}-mail.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        os.close(descriptor)
-        yield False
-        return
-    try:
-        yield True
+        yield _lock(descriptor, wait)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def deliver(app: Service, ids: Iterable[int]) -> Iterator[tuple[int, Refusal | None]]:
@@ -103,6 +107,7 @@ class Deliverer:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._tidy_at = time.monotonic()
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -120,12 +125,8 @@ class Deliverer:
         self._wake.set()
         self._thread.join(STOP_SECONDS)
 
-    def nudge(self) -> None:
-        """Make a round now."""
-        self._wake.set()
-
     def _on_queued(self, database: Any) -> None:
-        self.nudge()
+        self._wake.set()
 
     def _run(self) -> None:
         with using(self._app.database):
@@ -144,8 +145,13 @@ class Deliverer:
 
     def _round(self) -> None:
         self._app.prepare()
-        if not Mail.due_ids():
-            return
+        if Mail.due_ids():
+            self._deliver_due()
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_SECONDS
+            Mail.forget_sent()
+
+    def _deliver_due(self) -> None:
         with alone(self._app) as is_alone:
             if is_alone:
                 # Again, since others may have sent some until now.

@@ -10,7 +10,7 @@ from typing import Any
 import flask
 
 from . import config
-from .auth import HostAuthenticator
+from .auth import HostAuthenticator, HostLogin
 from .delivery import Deliverer
 from .service import Service, register
 
@@ -51,11 +51,15 @@ class ClientsAPI:
     in which a relative path lies in the host's instance folder; `authenticate`, a function of the
     request that returns a scope (`read`, `write`, `admin`) or None, in place of API keys; and the
     other settings of the README by their names in lower case, which win over the environment.
+    Returned as a pair with the user's name or id, the scope gives each user a rate limit and
+    Idempotency-Keys of their own; all users without a name share them.
     A config.toml is not read, and the log goes to the loggers below `clients_api`, which are the
     host's to configure.
 
     `authenticate` runs in the host's request context. It sees the request without its body, which
-    is the API's to read, and what it changes in the session is not stored.
+    is the API's to read, and what it changes in the session is not stored. Where it goes by a
+    cookie, the host has to keep other sites from using it, for the API takes forms as well: Flask's
+    SESSION_COOKIE_SAMESITE does that.
 
     Raises TypeError for a setting that is none.
     """
@@ -66,7 +70,7 @@ class ClientsAPI:
         *,
         url_prefix: str = "/api",
         database_url: str | None = None,
-        authenticate: Callable[[flask.Request], str | None] | None = None,
+        authenticate: HostLogin | None = None,
         **settings: Any,
     ) -> None:
         for name in settings:

@@ -12,7 +12,7 @@ import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from .models import migrating, sqlite
-from .models.errors import BadFile, Conflict, Invalid, NotFound
+from .models.errors import BadFile, Conflict, NotFound
 
 log = logging.getLogger("clients_api")
 
@@ -80,9 +80,6 @@ def _refusal(error: Exception) -> Refused:
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
             return Refused(HTTPStatus.CONFLICT, str(error))
-        case Invalid():
-            # A rule of the model about a value that no parameter of the call carries.
-            return unprocessable({name: [rule] for name, rule in error.rules.items()})
         case HTTPException():
             return _http(error)
         case migrating.NotMigrated():

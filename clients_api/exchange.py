@@ -9,15 +9,15 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from .formats import FORMATS, Row
-from .models import Category, Client, CustomField, User
+from .models import Category, Client, CustomField, User, ownership
 from .models.base import Record, using
 from .models.client import default_name
 from .models.errors import Invalid
 from .models.reader import Selection
 from .models.sqlite import Database
-from .schemas.base import MESSAGES
 from .schemas.client import ClientChangeSchema
 from .schemas.exchange import OWNER, OwnedRowSchema, OwnerlessRowSchema, RowReader
+from .schemas.fields import sentence
 
 BATCH = 500  # records that are read and written at once
 
@@ -98,9 +98,9 @@ class Import:
         for row in rows:
             errors: dict[str | None, list[str]] = {}
             outcome = self._take(row, errors)
-            for column, sentences in errors.items():
-                for sentence in sentences:
-                    self._problem(Problem(row.line, column, sentence))
+            for column, messages in errors.items():
+                for message in messages:
+                    self._problem(Problem(row.line, column, message))
             setattr(report, outcome, getattr(report, outcome) + 1)
         return report
 
@@ -109,7 +109,7 @@ class Import:
             errors[None] = [row.problem]
             return "failed"
         for name in sorted(row.values.keys() - self._known):
-            errors[name] = [MESSAGES["unknown"].format(field=name.replace("_", " "))]
+            errors[name] = [sentence("unknown", name)]
         # An export says of a client without owner that the owner's columns are empty.
         has_owner = any(row.values.get(name, "") is not None for name in OWNER)
         reader = self._owned if has_owner else self._ownerless
@@ -130,7 +130,7 @@ class Import:
         return outcome
 
     def _owner_of(self, email: str) -> tuple[int, int] | None:
-        owner = Client.owned_by(email)
+        owner = ownership.owned_by(email)
         if owner and self._on_conflict == "fail":
             raise Invalid(email="taken")
         return owner

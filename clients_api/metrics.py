@@ -22,7 +22,7 @@ import flask
 import peewee
 
 from .errors import log
-from .models import Client, Mail
+from .models import ClientTotal, Mail, client, mail
 
 IS_INSTALLED = importlib.util.find_spec("prometheus_client") is not None
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it, in the environment
@@ -84,14 +84,15 @@ class _Database:
     def collect(self) -> Iterator[Any]:
         from prometheus_client.metrics_core import GaugeMetricFamily
 
-        for name, help, model, statuses in (
-            ("clients_api_clients", "Clients.", Client, ("active", "suspended")),
-            ("clients_api_mails", "Mail in the outbox.", Mail, ("pending", "sent", "failed")),
+        clients, mails = peewee.fn.SUM(ClientTotal.count), peewee.fn.COUNT(Mail.id)
+        for name, help, count, status, statuses in (
+            ("clients_api_clients", "Clients.", clients, ClientTotal.status, client.STATUSES),
+            ("clients_api_mails", "Mail in the outbox.", mails, Mail.status, mail.STATUSES),
         ):
-            counts = model.select(model.status, peewee.fn.COUNT(model.id)).group_by(model.status)
+            counts = status.model.select(status, count).group_by(status).tuples()
             family = GaugeMetricFamily(name, help, labels=["status"])
-            for status, count in (dict.fromkeys(statuses, 0) | dict(counts.tuples())).items():
-                family.add_metric([status], count)
+            for label, number in (dict.fromkeys(statuses, 0) | dict(counts)).items():
+                family.add_metric([label], number)
             yield family
 
 

@@ -11,8 +11,8 @@ import flask
 from .bodies import JSON
 from .models.custom_field import Definition
 from .openapi_fields import without_null
-from .schemas.base import INTEGER_MAX
 from .schemas.custom_field import value_field
+from .schemas.fields import INTEGER_MAX
 
 TITLE = "Clients API"
 VERSION = "3.1.0"

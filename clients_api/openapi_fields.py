@@ -7,7 +7,8 @@ from typing import Any
 
 import marshmallow as ma
 
-from .schemas.base import (
+from .schemas.base import Schema
+from .schemas.fields import (
     INTEGER_MAX,
     Array,
     Choice,
@@ -16,7 +17,6 @@ from .schemas.base import (
     Email,
     Id,
     Integer,
-    Schema,
     String,
     Timestamp,
 )

@@ -20,9 +20,10 @@ from .models.errors import Invalid
 from .models.reader import Selection
 from .openapi_operations import OperationDocs
 from .paging import Page, Paging, link_header
-from .schemas.base import MESSAGES, Schema, shape
+from .schemas.base import Schema, shape
 from .schemas.client import IncludeQuerySchema
 from .schemas.custom_field import read_values
+from .schemas.fields import sentence
 from .schemas.paging import PageQuerySchema
 
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -75,6 +76,16 @@ class Loaded(NamedTuple):
     ignored: list[str]
 
 
+class Call(NamedTuple):
+    """A request on its way: the service, and the parameters of its path, query string and body."""
+
+    app: Any
+    request: Any
+    path: dict[str, Any]
+    query: dict[str, Any]
+    body: dict[str, Any]
+
+
 class Operation(OperationDocs):
     """One method of one path: from the request's bytes to the answer's, in one direction.
 
@@ -114,15 +125,15 @@ class Operation(OperationDocs):
         app = flask.current_app._get_current_object()
         request = flask.request._get_current_object()
         caller = app.admit(request, self.scope)
-        query, body = self._load(request, path)
+        call = Call(app, request, path, *self._load(request, path))
         if not self.writes:
-            return self._run(app, request, path, query, body)
+            return self._run(call)
         key = repeats.key_of(request)
         if key is None:
-            with app.database.atomic():
-                response = self._run(app, request, path, query, body)
+            with app.database.writing():
+                response = self._run(call)
         else:
-            response = self._run_once(app, request, path, query, body, caller.name, key)
+            response = self._run_once(call, caller.name, key)
         app.after_commit(request)
         return response
 
@@ -136,7 +147,7 @@ class Operation(OperationDocs):
         body = Loaded({}, {}, [])
         if self.file_types:
             body = Loaded(read_file(request, self.file_types), {}, [])
-        elif self.writes:
+        elif self.writes or request.content_length:
             params = read_body(request, self._body_arrays)
             if params or self.takes_body:
                 body = self._read(self.body, params)
@@ -147,7 +158,7 @@ class Operation(OperationDocs):
         if ignored:
             request.ignored = ignored
             if prefers_strict(request):
-                errors |= {name: [unknown_parameter(name)] for name in ignored}
+                errors |= {name: [sentence("unknown", name)] for name in ignored}
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
@@ -183,49 +194,33 @@ class Operation(OperationDocs):
 
     # From values to an answer
 
-    def _run_once(
-        self,
-        app: Any,
-        request: Any,
-        path: dict[str, Any],
-        query: dict[str, Any],
-        body: dict[str, Any],
-        caller: str,
-        key: str,
-    ) -> flask.Response:
-        asked = repeats.fingerprint(request, body)
-        with app.repeats.one_at_a_time(caller, key):
+    def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
+        asked = repeats.fingerprint(call.request, call.body)
+        with call.app.repeats.one_at_a_time(caller, key):
             response = repeats.stored(caller, key, asked)
             if response is not None:
                 return response
-            with app.database.atomic():
+            with call.app.database.writing():
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:
                     return response
-                response = self._run(app, request, path, query, body)
+                response = self._run(call)
                 repeats.keep(caller, key, asked, response, self.answer.secret)
             return response
 
-    def _run(
-        self,
-        app: Any,
-        request: Any,
-        path: dict[str, Any],
-        query: dict[str, Any],
-        body: dict[str, Any],
-    ) -> flask.Response:
-        includes = self._included(query)
-        arguments = dict(path)
+    def _run(self, call: Call) -> flask.Response:
+        includes = self._included(call.query)
+        arguments = dict(call.path)
         paging = None
         if isinstance(self.query, PageQuerySchema):
-            paging = Paging(type(self.query), query, app.config["PAGE_SIZE"])
+            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
         if self.takes_query:
-            arguments["query"] = query
+            arguments["query"] = call.query
         if self.takes_body:
-            arguments["body"] = body
+            arguments["body"] = call.body
         if self.writes and self.has_record:
-            self._check_state(request, path["id"])
+            self._check_state(call.request, call.path["id"])
         try:
             result = self.view(**arguments)
         except Invalid as error:
@@ -233,8 +228,8 @@ class Operation(OperationDocs):
         if isinstance(result, flask.Response):
             return result
         if isinstance(result, Selection):
-            return self._list(request, result, paging, includes)
-        return self._one(request, result, includes)
+            return self._list(call.request, result, paging, includes)
+        return self._one(call.request, result, includes)
 
     def _included(self, query: dict[str, Any]) -> dict[str, Include]:
         name = query.pop("include", None)
@@ -250,7 +245,7 @@ class Operation(OperationDocs):
         try:
             page: Page = paging.run(selection)
         except ValueError as error:
-            raise unprocessable({"cursor": [MESSAGES["cursor"].format(field="cursor")]}) from error
+            raise unprocessable({"cursor": [sentence("cursor", "cursor")]}) from error
         shaped = shape(self.answer.schema, selection.reader.columns)
         data = [shaped(row) for row in page.rows]
         _add(includes, data)
@@ -314,8 +309,3 @@ def prefers_strict(request: flask.Request) -> bool:
         for header in preferences
         for part in header.split(",")
     )
-
-
-def unknown_parameter(name: str) -> str:
-    """Say that a call does not take a parameter."""
-    return MESSAGES["unknown"].format(field=name.replace("_", " "))

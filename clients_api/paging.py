@@ -24,8 +24,11 @@ class Page(NamedTuple):
 
 
 class Paging:
-    """What a request asks of a list besides its filters. In: the loaded query, which it empties
-    of its own parameters, and the limit where none is given."""
+    """What a request asks of a list besides its filters.
+
+    In: the schema of the query string; the loaded query, from which its own parameters are taken;
+    and the limit where none is given.
+    """
 
     def __init__(
         self, schema: type[PageQuerySchema], query: dict[str, Any], default_limit: int

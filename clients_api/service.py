@@ -15,7 +15,7 @@ import orjson
 from werkzeug.exceptions import MethodNotAllowed
 
 from . import config, errors, metrics, observing, pages
-from .api import Api, RecordId
+from .api import Api, RecordId, TagTitle
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
 from .blueprints.metrics import blp as METRICS
@@ -63,7 +63,7 @@ class Service(flask.Flask):
         )
         self.config.update(settings)
         self.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # they have no body, and no JSON
-        self.url_map.converters["id"] = RecordId
+        self.url_map.converters |= {"id": RecordId, "title": TagTitle}
         self.url_map.merge_slashes = False  # would answer with a redirect, in HTML
         self.url_map.strict_slashes = False
         path = sqlite.path_of(settings["DATABASE_URL"], instance)
@@ -156,7 +156,7 @@ class Service(flask.Flask):
 
 def ignored_header(names: Iterable[str]) -> str:
     """Write the names of ignored parameters as a header; what no header may hold is escaped."""
-    header = ", ".join(quote(name[:100], safe=" []") for name in names)
+    header = ", ".join(quote(name[:100], safe=" []()") for name in names)
     # Many proxies and clients refuse headers of more than some kilobytes.
     return header if len(header) <= 4000 else header[:4000].rpartition(",")[0] + ", ..."
 

@@ -1,5 +1,8 @@
-"""What an embedding application may listen to. Sent after the commit, with `client`, the object
-that the API returned, as a dict; for a deleted one as it was before."""
+"""What an embedding application may listen to.
+
+Sent after the commit, with `client`, the object that the API returned, as a dict; for a deleted
+one as it was before.
+"""
 
 from blinker import Namespace
 

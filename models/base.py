@@ -120,6 +120,8 @@ prepared = Prepared
 
 
 class BaseModel(peewee.Model):
+    """The base of all models: a table of the current database, written by prepared statements."""
+
     class Meta:
         database = database
         legacy_table_names = False

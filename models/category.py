@@ -131,9 +131,13 @@ class Category(BaseModel):
         """Make these team members the only ones of a category. Raises NotFound, Invalid."""
         cls.change(id)
         _unassign_all(id)
-        for user_id in dict.fromkeys(user_ids):
-            if not _assign(id, user_id).rowcount:
-                raise Invalid(users="exists")
+        unknown = {
+            f"users.{index}": "exists"
+            for index, user_id in enumerate(dict.fromkeys(user_ids))
+            if not _assign(id, user_id).rowcount
+        }
+        if unknown:
+            raise Invalid(**unknown)
         return cls.find(id)
 
     @classmethod
@@ -166,9 +170,10 @@ def _exists(id):
 
 @prepared
 def _default_id():
-    return Category.select(Category.id).where(
-        Category.type == "client", Category.system_default == "yes"
-    )
+    # Written out, not bound: for a bound value SQLite plans anew, each time, to see whether the
+    # partial index has the row.
+    is_default = Category.system_default == peewee.SQL("'yes'")
+    return Category.select(Category.id).where(Category.type == "client", is_default)
 
 
 @prepared

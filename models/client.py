@@ -7,18 +7,26 @@ from typing import Any
 
 import peewee
 
-from . import sqlite
+from . import ownership
 from .base import BaseModel, Record, now, prepared
 from .category import Category
-from .custom_field import CustomField, CustomValue
+from .client_queries import (
+    OWNER_COLUMNS,
+    client_columns,
+    client_conditions,
+    client_sorts,
+    join_to_client,
+    search_condition,
+)
+from .custom_field import CustomValue
 from .errors import Invalid, NotFound
 from .folding import fold
 from .mail import Mail
 from .reader import Condition, Reader, Selection
-from .tag import ClientTag, Tag
-from .user import CLIENT, User, full_name
+from .tag import ClientTag
 
 NAME_LENGTH = 150
+STATUSES = ("active", "suspended")
 
 
 class Client(BaseModel):
@@ -75,7 +83,7 @@ class Client(BaseModel):
         """
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
         if search:
-            conditions.append(_search(fold(search)))
+            conditions.append(search_condition(search))
         if email is not None:
             conditions.append(("email", (fold(email),)))
         if keys := {fold(title) for title in tag}:
@@ -106,7 +114,7 @@ class Client(BaseModel):
         moment = now()
         try:
             id = cls._add(name, category_id, moment, **columns)
-            cls._add_owner(id, first_name, last_name, email, moment)
+            ownership.create_owner(id, first_name, last_name, email, moment)
         except peewee.IntegrityError as error:
             raise Invalid(**cls.problems(category_id=category_id, email=email)) from error
         ClientTag.replace_all(id, tags or ())
@@ -142,49 +150,6 @@ class Client(BaseModel):
         return cls.insert_row(**{"status": "active", **columns})
 
     @classmethod
-    def owned_by(cls, email: str) -> tuple[int, int] | None:
-        """Return the ids of the client and of its owner, who has that address.
-
-        None if a new client may have it: it is free, or that of a contact of no client. Raises
-        Invalid if it is that of anybody else.
-        """
-        holder = _holder.one(fold(email))
-        if holder is None or holder[0] == "contact":
-            return None
-        _, account_owner, client_id, user_id = holder
-        if account_owner != "yes":
-            raise Invalid(email="taken")
-        return client_id, user_id
-
-    @classmethod
-    def _add_owner(
-        cls, client_id: int, first_name: str, last_name: str, email: str, moment: str
-    ) -> None:
-        names = {"first_name": first_name, "last_name": last_name}
-        try:
-            User.add(
-                type="client",
-                role_id=CLIENT,
-                client_id=client_id,
-                account_owner="yes",
-                email=email,
-                moment=moment,
-                **names,
-            )
-        except peewee.IntegrityError:
-            promoted = _promote(
-                client_id,
-                first_name,
-                fold(first_name),
-                last_name,
-                fold(last_name),
-                moment,
-                fold(email),
-            )
-            if not promoted.rowcount:
-                raise
-
-    @classmethod
     def exists(cls, id: int) -> bool:
         """Tell whether there is a client of that id."""
         return _exists.one(id) is not None
@@ -195,7 +160,7 @@ class Client(BaseModel):
         found = {}
         if category_id is not None and not Category.exists(category_id):
             found["category_id"] = "exists"
-        if email is not None and _unpromotable.scalar(fold(email)):
+        if email is not None and ownership.is_taken(email):
             found["email"] = "taken"
         return found
 
@@ -225,10 +190,7 @@ class Client(BaseModel):
     def change_owner(cls, id: int | None, owner: int) -> Record:
         """Make one of a client's users its only owner. Raises NotFound, and Invalid for others."""
         cls._update(id)
-        moment = now()
-        _disown(moment, id)
-        if not _own(moment, owner, id).rowcount:
-            raise Invalid(owner="exists")
+        ownership.change_owner(id, owner)
         return cls.find(id)
 
     @classmethod
@@ -291,158 +253,18 @@ def default_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
-def _search(needle: str) -> Condition:
-    if len(needle) < sqlite.TRIGRAM:
-        return "search_short", (needle,)
-    return "search", (sqlite.phrase(needle),)
-
-
-def _has_tags(*keys: Any) -> peewee.Expression:
-    marked = ClientTag.select(ClientTag.client).join(Tag).where(Tag.title_key.in_(keys))
-    if len(keys) > 1:
-        marked = marked.group_by(ClientTag.client).having(
-            peewee.fn.COUNT(peewee.SQL("*")) == len(keys)
-        )
-    return Client.id.in_(marked)
-
-
-def _has_user(*conditions: Any) -> peewee.Expression:
-    return Client.id.in_(User.select(User.client).where(*conditions))
-
-
-def _has_value(field_id: Any, value: Any) -> peewee.Expression:
-    holders = CustomValue.select(CustomValue.client).where(
-        CustomValue.field == field_id, CustomValue.value == value
-    )
-    return Client.id.in_(holders)
-
-
-Owner = User.alias("owner")
-
-_TAGS = sqlite.json_array(
-    Tag.select(Tag.title)
-    .join(ClientTag)
-    .where(ClientTag.client == Client.id)
-    .order_by(ClientTag.position),
-    "title",
-)
-_CUSTOM = sqlite.json_object(
-    CustomField.select(CustomField.name, CustomValue.value)
-    .join(
-        CustomValue,
-        peewee.JOIN.LEFT_OUTER,
-        on=(CustomValue.field == CustomField.id) & (CustomValue.client == Client.id),
-    )
-    .order_by(CustomField.position, CustomField.id),
-    "name",
-    "value",
-)
-
 reader = Reader(
     "client",
     Client,
-    (
-        Client.id,
-        Client.company_name,
-        Client.description,
-        Client.status,
-        Client.phone,
-        Client.website,
-        Client.vat,
-        Category.id.alias("category_id"),
-        Category.name.alias("category_name"),
-        Owner.id.alias("owner_id"),
-        full_name(Owner).alias("owner_name"),
-        Client.billing_street,
-        Client.billing_city,
-        Client.billing_state,
-        Client.billing_zip,
-        Client.billing_country,
-        Client.billing_invoice_due_days,
-        Client.shipping_street,
-        Client.shipping_city,
-        Client.shipping_state,
-        Client.shipping_zip,
-        Client.shipping_country,
-        Client.created,
-        Client.updated,
-        _TAGS.alias("tags"),
-        _CUSTOM.alias("custom_fields"),
-    ),
-    join=lambda query: query.join_from(Client, Category).join_from(
-        Client,
-        Owner,
-        peewee.JOIN.LEFT_OUTER,
-        on=(Owner.client == Client.id) & (Owner.account_owner == peewee.SQL("'yes'")),
-    ),
-    conditions={
-        "status": lambda value: Client.status == value,
-        "category_id": lambda value: Client.category == value,
-        "owner_id": lambda value: _has_user(User.id == value, User.account_owner == "yes"),
-        "email": lambda key: _has_user(User.email_key == key),
-        "tag": _has_tags,
-        "created_after": lambda moment: Client.created >= moment,
-        "created_before": lambda moment: Client.created < moment,
-        "updated_after": lambda moment: Client.updated >= moment,
-        "updated_before": lambda moment: Client.updated < moment,
-        "search": lambda phrase: sqlite.search(Client.id, "client_search", phrase),
-        "search_short": lambda needle: peewee.fn.INSTR(Client.name_key, needle) > 0,
-        "custom": _has_value,
-    },
-    sorts={
-        "name": Client.name_key,
-        "status": Client.status,
-        "created": Client.created,
-        "updated": Client.updated,
-        "id": Client.id,
-    },
+    client_columns(Client),
+    join=lambda query: join_to_client(query, Client),
+    conditions=client_conditions(Client),
+    sorts=client_sorts(Client),
     totals=ClientTotal,
-    streamed=(Owner.first_name, Owner.last_name, Owner.email),
+    streamed=OWNER_COLUMNS,
 )
 
 
 @prepared
 def _exists(id):
     return Client.select(Client.id).where(Client.id == id)
-
-
-@prepared
-def _promote(client_id, first_name, first_name_key, last_name, last_name_key, moment, key):
-    return User.update(
-        {
-            User.type: "client",
-            User.client: client_id,
-            User.account_owner: "yes",
-            User.first_name: first_name,
-            User.first_name_key: first_name_key,
-            User.last_name: last_name,
-            User.last_name_key: last_name_key,
-            User.updated: moment,
-        }
-    ).where(User.email_key == key, User.type == "contact")
-
-
-@prepared
-def _unpromotable(key):
-    return User.select(User.id).where(User.email_key == key, User.type != "contact")
-
-
-@prepared
-def _holder(key):
-    return User.select(User.type, User.account_owner, User.client, User.id).where(
-        User.email_key == key
-    )
-
-
-@prepared
-def _disown(moment, id):
-    return User.update({User.account_owner: "no", User.updated: moment}).where(
-        User.client == id, User.account_owner == "yes"
-    )
-
-
-@prepared
-def _own(moment, owner, id):
-    return User.update({User.account_owner: "yes", User.updated: moment}).where(
-        User.id == owner, User.client == id, User.status != "deleted"
-    )

@@ -127,8 +127,8 @@ class CustomField(BaseModel):
 
 
 class CustomValue(BaseModel):
-    client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+")
-    field = peewee.ForeignKeyField(CustomField, on_delete="CASCADE", backref="+")
+    client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+", index=False)
+    field = peewee.ForeignKeyField(CustomField, on_delete="CASCADE", backref="+", index=False)
     value = peewee.BareField()
 
     class Meta:

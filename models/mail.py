@@ -17,6 +17,8 @@ LONGEST_PAUSE = datetime.timedelta(hours=4)
 MOST_ATTEMPTS = 13
 JITTER = 0.1  # of a pause: mail that failed together is not tried together for ever
 
+KEPT = datetime.timedelta(days=30)  # after which nobody asks any more whether it was sent
+
 STATUSES = ("pending", "sent", "failed")
 
 queued = blinker.Signal("Sent when mail was queued and committed, by its database.")
@@ -99,6 +101,11 @@ class Mail(BaseModel):
         cls.update_row(id, status="failed", error=error, updated=now())
 
     @classmethod
+    def forget_sent(cls) -> None:
+        """Delete the mail that was sent more than 30 days ago."""
+        _forget_sent(timestamp(datetime.datetime.now(datetime.UTC) - KEPT))
+
+    @classmethod
     def retry_failed(cls) -> None:
         """Make all mail that has failed pending and due, as if it was new."""
         moment = now()
@@ -155,6 +162,11 @@ def _note_deferred(error, moment, id):
     status = peewee.Case(None, [(is_last, "failed")], Mail.status)
     changes = {Mail.status: status, Mail.error: error, Mail.updated: moment}
     return Mail.update(changes).where(Mail.id == id)
+
+
+@prepared
+def _forget_sent(before):
+    return Mail.delete().where(Mail.status == "sent", Mail.updated < before)
 
 
 @prepared

@@ -27,6 +27,12 @@ class DatabaseUnusable(Exception):
     """The file can't be served from; the message is one line that says why, and what to do."""
 
 
+class Busy(Exception):
+    """Others have written for longer than we wait."""
+
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
 class Database(peewee.SqliteDatabase):
     """A SQLite file, with one connection a thread that is kept until the thread or process ends.
 
@@ -38,6 +44,7 @@ class Database(peewee.SqliteDatabase):
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._open_lock = threading.Lock()
         self._of_thread = threading.local()
+        self._writer = threading.Lock()
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -61,6 +68,21 @@ class Database(peewee.SqliteDatabase):
             self._open.add(conn)
         self._of_thread.closing = _Closing(conn)
         return conn
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Run one transaction that writes; the threads of this process wait for each other.
+
+        SQLite lets whoever waits try again after pauses, and takes the first that happens to try:
+        of many that wait, some would not get their turn in time. Raises what `is_busy` knows.
+        """
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise Busy("Other threads of this process are writing")
+        try:
+            with self.atomic():
+                yield
+        finally:
+            self._writer.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:

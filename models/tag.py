@@ -68,8 +68,8 @@ class Tag(BaseModel):
 
 
 class ClientTag(BaseModel):
-    client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+")
-    tag = peewee.ForeignKeyField(Tag, on_delete="CASCADE", backref="+")
+    client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+", index=False)
+    tag = peewee.ForeignKeyField(Tag, on_delete="CASCADE", backref="+", index=False)
     position = peewee.IntegerField()
 
     class Meta:

@@ -26,8 +26,11 @@ class TeamMember(User):
 
     @classmethod
     def matching(cls, search: str | None = None, **equal: Any) -> Selection:
-        """Return the members of a `status` and `role_id` in whose names, address or phone
-        number `search` is found."""
+        """Return the members that meet all filters.
+
+        In: `search`, a part of a name, the e-mail address or the phone number; `status`,
+        `role_id`.
+        """
         conditions = [(name, (value,)) for name, value in equal.items()]
         if search:
             conditions.append(("search", (fold(search),)))

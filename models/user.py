@@ -14,6 +14,7 @@ from .errors import Invalid
 from .folding import fold
 
 ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
+STATUSES = ("active", "suspended")  # besides deleted, which nobody sees
 ROLES = {ADMINISTRATOR: "Administrator", CLIENT: "Client", STAFF: "Staff"}
 
 

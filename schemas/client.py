@@ -6,18 +6,19 @@ from typing import Any
 
 from marshmallow import fields
 
+from clients_api.models.client import NAME_LENGTH, STATUSES
 from clients_api.models.folding import fold
+from clients_api.models.tag import MOST_PER_CLIENT
 
-from .base import (
+from .base import DatesSchema, Schema
+from .fields import (
     Array,
     Choice,
-    DatesSchema,
     Email,
     Group,
     Id,
     Integer,
     JSONText,
-    Schema,
     String,
     Timestamp,
     YesNo,
@@ -25,7 +26,6 @@ from .base import (
 )
 from .paging import list_query
 
-TAGS_MAX = 100
 TAG_LENGTH = 100
 
 
@@ -64,7 +64,7 @@ class ClientSchema(Schema):
     id = fields.Integer(metadata={"example": 12})
     company_name = fields.String(metadata={"example": "Acme Inc"})
     description = text("Key account.")
-    status = fields.String(metadata={"example": "active", "enum": ["active", "suspended"]})
+    status = fields.String(metadata={"example": "active", "enum": list(STATUSES)})
     phone = text("+1 555 0100")
     website = text("https://acme.example")
     vat = text("GB123456789")
@@ -95,7 +95,10 @@ class ClientChangeSchema(Schema):
     takes_custom_fields = True
 
     company_name = String(
-        data_key="client_company_name", required=True, max=150, metadata={"example": "Acme Inc"}
+        data_key="client_company_name",
+        required=True,
+        max=NAME_LENGTH,
+        metadata={"example": "Acme Inc"},
     )
     category_id = Id(data_key="client_categoryid", metadata={"example": 2})
     description = String(
@@ -133,7 +136,7 @@ class ClientChangeSchema(Schema):
 def tag_titles(**kwargs) -> Array:
     """Make the field of a set of tags."""
     kwargs.setdefault("metadata", {"example": ["priority", "retainer"]})
-    return Array(String(max=TAG_LENGTH), max_items=TAGS_MAX, unique=fold, **kwargs)
+    return Array(String(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
 
 
 class TagFilter(Array):
@@ -153,7 +156,7 @@ class ClientCreateSchema(ClientChangeSchema):
     email = Email(required=True, metadata={"example": "jane@acme.example"})
     company_name = String(
         data_key="client_company_name",
-        max=150,
+        max=NAME_LENGTH,
         metadata={
             "example": "Acme Inc",
             "description": "`first_name last_name` if not given.",
@@ -170,7 +173,7 @@ class TagsSchema(Schema):
 
 
 class StatusSchema(Schema):
-    status = Choice(("active", "suspended"), required=True, metadata={"example": "suspended"})
+    status = Choice(STATUSES, required=True, metadata={"example": "suspended"})
 
 
 class OwnerSchema(Schema):
@@ -196,7 +199,7 @@ ClientListQuerySchema = list_query(
     },
     default="client_created",
     order="desc",
-    status=Choice(("active", "suspended")),
+    status=Choice(STATUSES),
     category_id=Integer(),
     search=String(metadata={"description": "A part of the company name, in whatever case."}),
     tag=TagFilter(

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import (
-    Choice,
-    DatesSchema,
-    Email,
-    Group,
-    Id,
-    Integer,
-    Schema,
-    String,
-    YesNo,
-    text,
-)
+from clients_api.models.user import STATUSES
+
+from .base import DatesSchema, Schema
+from .fields import Choice, Email, Group, Id, Integer, String, YesNo, text
 from .paging import list_query
 
 PERSON_SORTS = {name: name for name in ("first_name", "last_name", "email", "created", "updated")}
@@ -81,7 +73,7 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
         sorts=PERSON_SORTS,
         default="first_name",
         order="asc",
-        status=Choice(("active", "suspended")),
+        status=Choice(STATUSES),
         search=String(
             metadata={"description": "A part of a name, the e-mail address or phone number."}
         ),

@@ -10,19 +10,7 @@ from marshmallow import fields
 
 from clients_api.models.custom_field import TYPES, Definition
 
-from .base import (
-    Array,
-    Choice,
-    Date,
-    DatesSchema,
-    Decimal,
-    Group,
-    Integer,
-    JSONText,
-    Schema,
-    String,
-    YesNo,
-)
+from .base import DatesSchema, Schema
 from .category import (
     CategoryCreateSchema,
     CategoryListQuerySchema,
@@ -31,6 +19,7 @@ from .category import (
 )
 from .client import ClientCreateSchema, ClientListQuerySchema, OwnerSchema
 from .contact import ContactCreateSchema, ContactListQuerySchema
+from .fields import Array, Choice, Date, Decimal, Group, Integer, JSONText, String, YesNo
 from .key import KeyCreateSchema
 from .paging import list_query
 from .team import TeamMemberCreateSchema

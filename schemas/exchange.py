@@ -8,11 +8,13 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from clients_api.models.client import STATUSES
 from clients_api.models.custom_field import Definition
 
-from .base import Choice, Schema, String
+from .base import Schema
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
 from .custom_field import value_field
+from .fields import Choice, String
 from .paging import PageQuerySchema
 
 FORMATS = ("csv", "ndjson")
@@ -20,25 +22,23 @@ CONFLICTS = ("fail", "skip", "update")
 OWNER = ("first_name", "last_name", "email")
 
 
-class OwnedRowSchema(ClientCreateSchema):
-    """A client and its owner, as a row of a file holds them."""
+class RowSchema(Schema):
+    """What a row of a file holds besides the parameters of the API."""
 
     class Meta(Schema.Meta):
         exclude = ("category_id",)  # ids differ from one database to another; names don't
 
-    status = Choice(("active", "suspended"))
-    category = String(max=150)
-
-
-class OwnerlessRowSchema(ClientChangeSchema):
-    """A client that nobody owns, as a row of a file holds it: the owner's columns are empty."""
-
-    class Meta(Schema.Meta):
-        exclude = ("category_id",)
-
-    status = Choice(("active", "suspended"))
+    status = Choice(STATUSES)
     category = String(max=150)
     tags = tag_titles()
+
+
+class OwnedRowSchema(ClientCreateSchema, RowSchema):
+    """A client and its owner, as a row of a file holds them."""
+
+
+class OwnerlessRowSchema(ClientChangeSchema, RowSchema):
+    """A client that nobody owns, as a row of a file holds it: the owner's columns are empty."""
 
 
 class RowReader:

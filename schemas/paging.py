@@ -7,13 +7,10 @@ from typing import Any
 
 from marshmallow import fields
 
-from .base import Choice, Integer, Schema, String
+from .base import Schema
+from .fields import Choice, Integer, String
 
 LIMIT_MAX = 100
-
-
-class Sort(Choice):
-    """One of a list's sorts: the parameter's word, mapped to the model's."""
 
 
 class PageQuerySchema(Schema):
@@ -43,7 +40,7 @@ def list_query(
     one and its `order`; `filters`, the fields of the resource's own.
     """
     members: dict[str, Any] = {
-        "sort": Sort(
+        "sort": Choice(
             sorts, metadata={"description": f"What to sort by; `{default}` if not given."}
         ),
         "default_sort": sorts[default],

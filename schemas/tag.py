@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import DatesSchema, Group, Schema, String
+from .base import DatesSchema, Schema
 from .client import TAG_LENGTH
+from .fields import Group, String
 from .paging import list_query
 
 

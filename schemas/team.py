@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import DatesSchema, Group, Integer, Schema, YesNo, text
-from .contact import PersonChangeSchema, SocialSchema, person_list_query
+from clients_api.models.user import ADMINISTRATOR, STAFF
 
-ROLE_IDS = (1, 3)  # Administrator, Staff
+from .base import DatesSchema, Schema
+from .contact import PersonChangeSchema, SocialSchema, person_list_query
+from .fields import Group, Integer, YesNo, text
+
+ROLE_IDS = (ADMINISTRATOR, STAFF)
 
 
 class TeamRoleSchema(Schema):

@@ -59,6 +59,17 @@ def kept_beside(app) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.before-restore-*"))
 
 
+def test_a_backup_leaves_a_file_alone_that_was_made_meanwhile(app, copy):
+    # The copy took its name with a rename, which replaces what is there.
+    def make(done: int, total: int) -> None:
+        copy.write_text("mine")
+
+    with pytest.raises(FileExistsError, match=f"'{copy}'$"):
+        backup.backup(Path(app.database.database), copy, make)
+    assert copy.read_text() == "mine"
+    assert list(copy.parent.iterdir()) == [copy]
+
+
 def test_a_backup_has_what_the_database_has_and_says_so(app, make_client, copy):
     make_client(client_company_name="Acme")
     result = run(app, "backup", copy)
@@ -82,7 +93,7 @@ def test_a_backup_overwrites_nothing(app, copy, make):
     make(copy)
     before = os.readlink(copy) if copy.is_symlink() else copy.read_bytes()
     result = run(app, "backup", copy)
-    assert (result.exit_code, result.stderr) == (1, f"Error: {copy} File exists\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {copy}: File exists\n")
     assert (os.readlink(copy) if copy.is_symlink() else copy.read_bytes()) == before
 
 

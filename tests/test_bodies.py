@@ -144,7 +144,7 @@ def test_a_file_in_a_form_is_no_text(api, make_client):
     response = api.call("PATCH", f"/clients/{client['id']}", data=data)
     assert response.status_code == 200
     assert response.get_json()["data"]["company_name"] == "Acme"
-    assert response.headers["Ignored-Parameters"] == "logo"
+    assert response.headers["Ignored-Parameters"] == "logo (file)"
 
 
 @pytest.mark.parametrize(
@@ -391,3 +391,22 @@ def test_the_names_of_very_many_parameters_are_cut_at_a_whole_name(api):
     assert end == "..."
     assert len(names) > 30
     assert all(len(name) >= 100 for name in names)
+
+
+def test_a_file_in_a_form_is_reported_and_clears_nothing(api, make_client):
+    # It used to be taken for an empty text, which cleared the parameter of that name.
+    client = make_client(client_phone="123")
+    form = {"client_company_name": "Acme", "client_phone": (io.BytesIO(b"x"), "a.png")}
+    answer = api.call(
+        "PATCH", f"/clients/{client['id']}", data=form, content_type="multipart/form-data"
+    )
+    assert answer.headers["Ignored-Parameters"] == "client_phone (file)"
+    assert answer.get_json()["data"]["phone"] == "123"
+
+
+def test_a_body_where_none_is_taken_is_reported(api):
+    # It used to be dropped in silence, with the filter that was meant.
+    answer = api.call("GET", "/clients", json={"status": "suspended"})
+    assert answer.headers["Ignored-Parameters"] == "status"
+    strict = {"Prefer": "handling=strict"}
+    expect_error(api.call("GET", "/clients", json={"status": "suspended"}, headers=strict), 422)

@@ -131,9 +131,7 @@ def test_all_errors_come_at_once(api):
     assert expect_error(api.post("/categories", body), 422)["errors"] == {
         "category_name": ["A category with this name already exists."],
         "category_type": ["The selected category type is invalid."],
-        "category_visibility": [
-            "The category visibility may not be greater than 50 characters."
-        ],
+        "category_visibility": ["The category visibility may not be greater than 50 characters."],
         "category_description": [
             "The category description may not be greater than 65535 characters."
         ],
@@ -313,7 +311,7 @@ def test_a_deleted_member_is_off_the_categories(api, make_category, make_member)
     api.delete(f"/team/{sam}")
     assert get(api, path)["users_count"] == 1
     response = api.put(f"{path}/team", {"users": [sam]})
-    expect_error(response, 422, users="The selected users is invalid.")
+    expect_error(response, 422, **{"users.0": "The selected users.0 is invalid."})
     assert get(api, path)["users_count"] == 1
 
 
@@ -323,7 +321,7 @@ def test_only_team_members_are_in_a_team(api, make_category, make_member, make_c
     api.put(f"{path}/team", {"users": [sam]})
     for wrong in (make_client()["owner"]["id"], 99):
         response = api.put(f"{path}/team", {"users": [sam, wrong]})
-        expect_error(response, 422, users="The selected users is invalid.")
+        expect_error(response, 422, **{"users.1": "The selected users.1 is invalid."})
     assert get(api, path)["users_count"] == 1
 
 

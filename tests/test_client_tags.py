@@ -1,5 +1,7 @@
 """The tags of a client: set, added, taken away."""
 
+from urllib.parse import quote
+
 import pytest
 from conftest import expect_error
 
@@ -182,3 +184,14 @@ def test_updated_moves_with_the_tags(api, client, put_tags, method, path, body):
     data = api.call(method, f"/clients/{client['id']}/tags{path}", **options).get_json()["data"]
     assert data["dates"]["updated"] > before["updated"]
     assert data["dates"]["created"] == before["created"]
+
+
+@pytest.mark.parametrize(
+    "title", ["/lead", "/", "//", "trail/", "a//b", "..", "%2F", "?", "#", "é"]
+)
+def test_a_tag_is_taken_off_whatever_its_title(api, make_client, title):
+    # A title that began with a slash was a path that is none.
+    path = f"/clients/{make_client(tags=[title])['id']}/tags"
+    answer = api.delete(f"{path}/{quote(title, safe='')}")
+    assert answer.status_code == 200
+    assert answer.get_json()["data"]["tags"] == []

@@ -285,6 +285,35 @@ def test_the_hosts_login_decides_what_a_call_may_do(make_host):
     expect_error(ann.get(f"{PREFIX}/keys"), 403)
 
 
+def test_users_whom_the_host_names_do_not_share_limits_and_repeats(make_host):
+    # They were one caller for each scope: one's calls used up the other's, and a key that two
+    # of them had chosen replayed the one's answer to the other.
+    def authenticate(request: flask.Request) -> tuple[str, str] | None:
+        user = flask.session.get("user")
+        return user and ("write", user)
+
+    host = make_host(authenticate=authenticate, ratelimit_default="20 per hour")
+    expect_error(host.test_client().get(f"{PREFIX}/clients"), 401)
+    ann, bob = logged_in(host, "ann"), logged_in(host, "bob")
+    headers = {"Idempotency-Key": "once"}
+    first = ann.post(f"{PREFIX}/clients", json=JANE, headers=headers)
+    again = ann.post(f"{PREFIX}/clients", json=JANE, headers=headers)
+    other = bob.post(
+        f"{PREFIX}/clients", json={**JANE, "email": "joe@acme.example"}, headers=headers
+    )
+    assert [answer.status_code for answer in (first, again, other)] == [201, 201, 201]
+    assert again.get_json() == first.get_json() != other.get_json()
+    left = [answer.headers["RateLimit-Remaining"] for answer in (first, again, other)]
+    assert left == ["19", "18", "19"]
+
+
+def test_users_without_a_name_share_what_their_scope_has(make_host):
+    host = make_host(authenticate=scope_of_session, ratelimit_default="20 per hour")
+    for user, left in (("ann", "19"), ("bob", "19"), ("ann", "18")):
+        answer = logged_in(host, user).get(f"{PREFIX}/clients")
+        assert answer.headers["RateLimit-Remaining"] == left
+
+
 def test_authenticate_runs_in_the_hosts_request_and_leaves_the_body_alone(make_host):
     seen = []
 

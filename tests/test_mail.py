@@ -694,6 +694,29 @@ def test_mail_that_was_left_is_delivered_at_the_start(app):
         deliverer.stop()
 
 
+def test_mail_that_was_sent_a_month_ago_is_forgotten(app):
+    # It was kept for ever, with names and addresses of people who may be deleted since.
+    month = timedelta(days=30)
+    ages = {
+        "old": month + timedelta(minutes=1),
+        "new": month - timedelta(minutes=1),
+        "bad": month * 2,
+    }
+    for number, (name, age) in enumerate(ages.items(), 1):
+        queue(app, f"{name}@acme.example")
+        status = "failed" if name == "bad" else "sent"
+        with using(app.database):
+            Mail.update_row(number, status=status, updated=timestamp(datetime.now(UTC) - age))
+    deliverer = Deliverer(app)
+    deliverer.start()
+    try:
+        wait_for(lambda: len(mails(app)) < 3)
+    finally:
+        deliverer.stop()
+    left = [mail["recipient"] for mail in mails(app)]
+    assert left == ["new@acme.example", "bad@acme.example"]
+
+
 def test_a_server_that_hangs_neither_slows_nor_fails_a_request(make_app, listen, monkeypatch):
     monkeypatch.setattr("clients_api.delivery.STOP_SECONDS", 0.1)
     monkeypatch.setattr(transports, "TIMEOUT_SECONDS", 1.5)

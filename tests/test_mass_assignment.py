@@ -102,7 +102,7 @@ def writing_calls(app):
         if path == "/clients/import":
             continue  # its body is a file, not parameters
         resource = path.split("/")[1]
-        path = path.replace("<id:id>", RECORDS[resource]).replace("<path:title>", "old")
+        path = path.replace("<id:id>", RECORDS[resource]).replace("<title:title>", "old")
         known = set(operation.body.parameters())
         if operation.body.takes_custom_fields:
             known.add("code")

@@ -13,12 +13,13 @@ from marshmallow import fields
 from clients_api import blueprints
 from clients_api.models import Client, category, client, contact, custom_field, key, tag, team
 from clients_api.models.base import Record, using
-from clients_api.schemas.base import DeletedSchema, Group, JSONText, Schema, shape
+from clients_api.schemas.base import DeletedSchema, Schema, shape
 from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
 from clients_api.schemas.exchange import ImportReportSchema
+from clients_api.schemas.fields import Group, JSONText
 from clients_api.schemas.key import KeySchema, NewKeySchema
 from clients_api.schemas.tag import TagSchema
 from clients_api.schemas.team import TeamMemberSchema

@@ -265,3 +265,9 @@ def test_a_missing_record_is_named(shared_api, path, noun):
 
 def test_a_missing_key_is_named(shared_api):
     expect_error(shared_api.delete("/keys/999"), 404, "The key could not be found.")
+
+
+@pytest.mark.parametrize("value", [2**63, 10**30])
+def test_a_number_beyond_64_bits_is_told_the_limit(api, value):
+    sentence = f"The page may not be greater than {2**63 - 1}."
+    expect_error(api.get(f"/clients?page={value}"), 422, page=sentence)

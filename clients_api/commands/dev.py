@@ -33,7 +33,7 @@ LOOK_SECONDS = 0.3  # between two looks at the code
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same data.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 def dev(clients: int, seed: int, port: int) -> None:
-    """Serve made-up data from a throwaway database, and reload when the code changes."""
+    """Serve made-up data from a throwaway database; reload changed code."""
     # Without this, a signal would leave the folder and the server behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -14,6 +14,7 @@ import click
 from clients_api import exchange, formats
 from clients_api.cli import with_database
 from clients_api.models import Client
+from clients_api.models.client import STATUSES
 from clients_api.schemas.exchange import CONFLICTS
 from clients_api.schemas.exchange import FORMATS as FORMAT_NAMES
 from clients_api.service import Service
@@ -68,7 +69,7 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @FORMAT
-@click.option("--status", type=click.Choice(("active", "suspended")), help="Only these.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--search", help="Only those whose company name contains this.")
 @with_database
 def export(app: Service, file: str, form: str | None, **filters: str | None) -> None:

@@ -21,7 +21,7 @@ from clients_api.models.base import using
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def backup(ctx: click.Context, file: Path) -> None:
-    """Copy the database to FILE, also while it is served; FILE must not exist."""
+    """Copy the database to a new FILE, also while it is served."""
     path = Path(service(ctx).database.database)
     with _progress("Copying") as progress:
         clients = copies.backup(path, file, progress)
@@ -32,9 +32,9 @@ def backup(ctx: click.Context, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_context
 def restore(ctx: click.Context, file: Path) -> None:
-    """Replace the database with the backup FILE; the replaced one is kept beside it.
+    """Restore the backup FILE; the replaced database is kept.
 
-    Stop the server first.
+    It is kept beside the new one. Stop the server first.
     """
     path = Path(service(ctx).database.database)
     with _progress("Copying") as progress:
