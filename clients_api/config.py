@@ -18,8 +18,12 @@ from .models import sqlite
 ENV = "CLIENTS_API"
 
 
-class BadSetting(Exception):
-    """A setting can't be used; the message is one line with its name, its value and what may be."""
+class BadSetting(SystemExit):
+    """A setting can't be used; the message is one line with its name, its value and what may be.
+
+    Where nobody catches it, it ends the process with that line and status 1, without a traceback,
+    however the application was started.
+    """
 
 
 class Setting(NamedTuple):

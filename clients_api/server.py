@@ -1,80 +1,20 @@
-"""Gunicorn, with the settings and the error answers that this service needs."""
+"""Gunicorn, with the settings that this service needs."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import orjson
-from gunicorn import util
 from gunicorn.app.base import BaseApplication
-from gunicorn.http.errors import (
-    InvalidHeader,
-    InvalidHeaderName,
-    LimitRequestHeaders,
-    LimitRequestLine,
-)
-from gunicorn.workers.gthread import ThreadWorker
 
 from . import metrics
 from .delivery import Deliverer
 from .service import Service
 
-log = logging.getLogger("clients_api")
-
-
-class Worker(ThreadWorker):
-    """Gunicorn's threaded worker, whose own error answers are JSON, and which delivers mail."""
-
-    deliverer: Deliverer | None = None
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """Keep or close the connection of a request that was answered.
-
-        To close one, gunicorn waits for up to two seconds for the caller to hang up. It does so in
-        the loop that accepts everybody else, who would have to wait too; here, a thread waits.
-        """
-        if fs.cancelled() or fs.exception() is not None or fs.result():
-            super().finish_request(conn, fs)
-        else:
-            self.nr_conns -= 1
-            self.tpool.submit(conn.close, graceful=True)
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer a request that never became one for the application."""
-        status, reason, message = _judge(exc)
-        if status == 500:
-            log.error("Error before the application", exc_info=exc)
-        else:
-            log.info("Refused a request from %s: %s", addr[0] if addr else "?", exc)
-        body = orjson.dumps({"message": message})
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        try:
-            util.write_nonblock(client, head.encode() + body)
-        except OSError:
-            log.debug("The caller was gone before it could be told")
-
-
-def _judge(error: BaseException) -> tuple[int, str, str]:
-    match error:
-        case LimitRequestLine():
-            return 414, "URI Too Long", "The address is too long."
-        case LimitRequestHeaders():
-            return 431, "Request Header Fields Too Large", "The headers are too large."
-        case InvalidHeader() | InvalidHeaderName():
-            return 400, "Bad Request", "The request has a header that is not valid HTTP."
-    if type(error).__module__.startswith("gunicorn.http"):
-        return 400, "Bad Request", "The request is not valid HTTP."
-    return 500, "Internal Server Error", "Something went wrong on our side."
-
 
 def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
     """Return gunicorn's settings for this service; app.py's users get them by gunicorn.conf.py."""
     return {
-        "worker_class": "clients_api.server.Worker",
+        "worker_class": "clients_api.worker.Worker",
         "workers": workers,
         "threads": threads,
         "preload_app": True,

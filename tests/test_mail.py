@@ -896,9 +896,9 @@ def test_mail_goes_on_when_a_worker_is_killed(start_server, serve_smtp):
     assert create(server, 0) == 201
     wait_for(lambda: len(inbox.received) == 1)
     parent = server.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    assert len(children) == 2
-    os.kill(int(children[0]), signal.SIGKILL)
+    list_of_workers = Path(f"/proc/{parent}/task/{parent}/children")
+    wait_for(lambda: len(list_of_workers.read_text().split()) == 2)
+    os.kill(int(list_of_workers.read_text().split()[0]), signal.SIGKILL)
     assert create(server, 1) == 201
     wait_for(lambda: len(inbox.received) == 2, 15)
     assert server.stop() == 0

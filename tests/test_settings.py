@@ -247,3 +247,25 @@ def test_a_command_with_a_bad_setting_exits_1_with_one_line(tmp_path, command):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "Error: CLIENTS_API_PAGE_SIZE is 'many', but must be 1 to 100.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("app.py",),
+        ("-m", "flask", "--app", "app", "routes"),
+        ("-m", "gunicorn", "--check-config", "app:app"),
+    ],
+)
+def test_a_bad_setting_is_one_line_however_the_app_is_started(command, tmp_path):
+    # It used to be the last line of a traceback where the app was not started by the command.
+    environment = {
+        **os.environ,
+        "CLIENTS_API_INSTANCE_PATH": str(tmp_path),
+        "CLIENTS_API_PAGE_SIZE": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == "CLIENTS_API_PAGE_SIZE is 0, but must be 1 to 100.\n"

@@ -1,0 +1,261 @@
+"""Many callers at once, for longer: no failures, nothing lost, nothing that grows."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Server
+
+pytestmark = pytest.mark.slow
+
+SCALE = int(os.environ.get("TRUST_SCALE", "1"))
+
+
+class Line:
+    """A kept connection to a server."""
+
+    def __init__(self, server: Server) -> None:
+        self._headers = {"Authorization": f"Bearer {server.key}"}
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self.headers: http.client.HTTPMessage
+        self.since = 0.0  # when it was connected
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Return the status and the JSON of an answer; its headers are kept."""
+        headers = self._headers | {"Content-Type": "application/json"} | headers
+        data = None if body is None else json.dumps(body)
+        if self._connection.sock is None:
+            self._connection.connect()
+            self.since = time.monotonic()
+        self._connection.request(method, f"/api{path}", data, headers)
+        response = self._connection.getresponse()
+        self.headers = response.headers
+        return response.status, json.loads(response.read())
+
+
+def at_once(count: int, work: Callable[[int], None]) -> None:
+    """Do `work` in so many threads, each with its number; raise what any of them raises."""
+    errors: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:  # a thread's error would be printed, and forgotten
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def make_client(line: Line, number: int = 0, **more: Any) -> dict[str, Any]:
+    body = {"first_name": "J", "last_name": "D", "email": f"j{number}@acme.example", **more}
+    status, answer = line.call("POST", "/clients", body)
+    assert status == 201, answer
+    return answer["data"]
+
+
+def test_64_callers_that_read_and_write_all_succeed(start_server):
+    server = start_server("--workers", "4", RATELIMIT_ENABLED="false")
+    rounds = 10 * SCALE
+    statuses: Counter[int] = Counter()
+    slowest: list[float] = []
+
+    def work(number: int) -> None:
+        seconds = []
+        with contextlib.closing(Line(server)) as line:
+            client = make_client(line, number)
+            path = f"/clients/{client['id']}"
+            for n in range(rounds):
+                began = time.monotonic()
+                found = line.call("GET", path)
+                name = found[1]["data"]["company_name"]
+                made = line.call("PATCH", path, {"client_company_name": f"{name[:40]} {n}"})
+                seconds.append(time.monotonic() - began)
+                statuses.update([found[0], made[0]])
+        slowest.append(max(seconds))
+
+    began = time.monotonic()
+    at_once(64, work)
+    took = time.monotonic() - began
+    print(f"{dict(statuses)} in {took:.1f} s, slowest pair {max(slowest):.2f} s")
+    assert statuses == {200: 2 * 64 * rounds}
+    assert server.stop() == 0
+
+
+def test_past_the_busy_timeout_writes_are_503_with_retry_after_and_reads_go_on(start_server):
+    server = start_server("--workers", "2", RATELIMIT_ENABLED="false")
+    answers: list[tuple[int, Any, str | None]] = []
+
+    def work(number: int) -> None:
+        with contextlib.closing(Line(server)) as line:
+            if number < 8:
+                body = {"first_name": "J", "last_name": "D", "email": f"w{number}@acme.example"}
+                status, answer = line.call("POST", "/clients", body)
+                answers.append((status, answer, line.headers["Retry-After"]))
+            else:
+                time.sleep(1)
+                began = time.monotonic()
+                assert line.call("GET", "/clients")[0] == 200
+                assert time.monotonic() - began < 1
+
+    with contextlib.closing(
+        sqlite3.connect(server.folder / "clients.sqlite3", isolation_level=None)
+    ) as other:
+        other.execute("BEGIN IMMEDIATE")
+        at_once(12, work)
+        other.execute("ROLLBACK")
+    assert [(status, wait) for status, _, wait in answers] == [(503, "1")] * 8
+    assert all("The database is busy." in answer["message"] for _, answer, _ in answers)
+    with contextlib.closing(Line(server)) as line:
+        make_client(line)
+        assert len(line.call("GET", "/clients")[1]["data"]) == 1
+    assert server.stop() == 0
+
+
+def test_none_of_50_conditional_updates_is_lost(start_server):
+    server = start_server("--workers", "4", RATELIMIT_ENABLED="false")
+    with contextlib.closing(Line(server)) as line:
+        path = f"/clients/{make_client(line, client_description='-')['id']}"
+    start = threading.Barrier(50)
+    statuses: Counter[int] = Counter()
+
+    def work(number: int) -> None:
+        start.wait()
+        with contextlib.closing(Line(server)) as line:
+            status = 0
+            while status != 200:
+                _, found = line.call("GET", path)
+                text = f"{found['data']['description']} {number}"
+                body = {"client_company_name": "Acme", "client_description": text}
+                status, _ = line.call("PATCH", path, body, **{"If-Match": line.headers["ETag"]})
+                statuses[status] += 1
+
+    at_once(50, work)
+    with contextlib.closing(Line(server)) as line:
+        written = line.call("GET", path)[1]["data"]["description"].split()[1:]
+    print(f"50 conditional updates: {dict(statuses)}")
+    assert sorted(map(int, written)) == list(range(50))
+    assert set(statuses) == {200, 412}
+    assert statuses[200] == 50
+    assert server.stop() == 0
+
+
+def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(start_server):
+    server = start_server("--workers", "2", RATELIMIT_ENABLED="false")
+    answered: Counter[int] = Counter()
+    stopped: list[float] = []
+
+    def work(number: int) -> None:
+        with contextlib.closing(Line(server)) as line:
+            try:
+                path = f"/clients/{make_client(line, number)['id']}"
+                while True:
+                    for call in (("GET", path), ("PATCH", path, {"client_company_name": "A"})):
+                        answered[line.call(*call)[0]] += 1
+                        if number % 2:
+                            line.close()
+            except ConnectionRefusedError:
+                assert stopped
+            except (ConnectionResetError, BrokenPipeError):
+                # It was the kernel that took the connection, after the server was told to stop.
+                assert stopped and line.since > stopped[0], (line.since, stopped)
+
+    def command(number: int) -> None:
+        if number < 16:
+            work(number)
+            return
+        for _ in range(4):
+            time.sleep(0.7)
+            server.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        stopped.append(time.monotonic())
+        assert server.stop() == 0
+
+    at_once(17, command)
+    print(f"4 SIGHUP and SIGTERM: {dict(answered)}")
+    assert set(answered) == {200}
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the ids of the processes that serve."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def usage(pid: int) -> tuple[int, int]:
+    """Return how many files a process has open, and how many kilobytes of memory it uses."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return len(os.listdir(f"/proc/{pid}/fd")), int(memory.split()[1])
+
+
+def abort(server: Server, data: bytes) -> None:
+    """Send some bytes and break the connection off, with a reset."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as caller:
+        caller.sendall(data)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def misbehave(server: Server, number: int, requests: int) -> None:
+    """Call with all kinds of mistakes, and break off every other time."""
+    with contextlib.closing(Line(server)) as line:
+        client = make_client(line, number + 1000 * requests)
+        for n in range(requests // 8):
+            assert line.call("GET", "/clients")[0] == 200
+            assert line.call("GET", f"/nothing/{n}")[0] == 404
+            assert line.call("POST", "/clients", {"email": "x"})[0] == 422
+            assert line.call("POST", "/clients", [n])[0] == 400
+            assert line.call("GET", "/clients", Authorization=f"Bearer {n}")[0] == 401
+            body = {"client_company_name": f"A {number} {n}"}
+            assert line.call("PATCH", f"/clients/{client['id']}", body)[0] == 200
+            abort(server, b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            abort(server, b"POST /api/clients HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+
+
+@pytest.fixture
+def preloaded(start_server: Callable[..., Server]) -> Iterator[tuple[Server, int]]:
+    server = start_server(RATELIMIT_ENABLED="false")
+    (pid,) = workers_of(server)
+    yield server, pid
+    assert workers_of(server) == [pid]
+    assert "Traceback" not in server.log.read_text()
+    assert server.stop() == 0
+
+
+def test_errors_and_broken_connections_leave_no_files_open_and_no_memory_taken(preloaded):
+    server, pid = preloaded
+
+    def measured(requests: int) -> tuple[int, int]:
+        at_once(16, lambda number: misbehave(server, number, requests))
+        time.sleep(2.5)  # until the last connection is closed
+        return usage(pid)
+
+    files, memory = measured(64)
+    files_after, memory_after = measured(96 * SCALE)
+    print(
+        f"{16 * 96 * SCALE} requests: {files} → {files_after} files, {memory} → {memory_after} kB"
+    )
+    assert files_after <= files + 4
+    assert memory_after <= memory + 8192
