@@ -1,1 +1,1 @@
-"""What measures speed and loads real data, run by hand: `python -m benchmarks.<name>`."""
+"""What measures speed and loads real data, run by hand: `python -m benchmarks` and others here."""

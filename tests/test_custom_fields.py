@@ -200,7 +200,8 @@ REFUSED = {
         "The code may not be greater than 65535 characters.": ["x" * 65_536],
     },
     "number": {
-        "The code must be an integer.": [1.5, "1.5", True, "x", [1], "1e3", 2**63, "0x10", "1 0"]
+        "The code must be an integer.": [1.5, "1.5", True, "x", [1], "1e3", "0x10", "1 0"],
+        f"The code may not be greater than {2**63 - 1}.": [2**63, str(10**30)],
     },
     "decimal": {
         "The code must be a number.": [True, "x", "1,5", [1], "nan", "inf", "1e400", "0x1", 1e15]
