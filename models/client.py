@@ -7,7 +7,7 @@ from typing import Any
 
 import peewee
 
-from . import ownership
+from . import ownership, sqlite
 from .base import BaseModel, Record, now, prepared
 from .category import Category
 from .client_queries import (
@@ -261,6 +261,7 @@ reader = Reader(
     conditions=client_conditions(Client),
     sorts=client_sorts(Client),
     totals=ClientTotal,
+    counts={"search": lambda phrase: sqlite.count_found("client_search", phrase)},
     streamed=OWNER_COLUMNS,
 )
 

@@ -190,8 +190,17 @@ def reason(error: Exception, path: str | Path) -> str:
 
 def search(id: peewee.Field, index: str, phrase: Any) -> peewee.Expression:
     """Compose the condition that the FTS5 table `index` finds `phrase` in the row of that id."""
+    return id.in_(_found(index, phrase, peewee.SQL("rowid")))
+
+
+def count_found(index: str, phrase: Any) -> peewee.Query:
+    """Compose the number of rows in which the FTS5 table `index` finds `phrase`."""
+    return _found(index, phrase, peewee.fn.COUNT(peewee.SQL("*")))
+
+
+def _found(index: str, phrase: Any, column: Any) -> peewee.Query:
     match = peewee.Expression(peewee.Entity(index), "MATCH", phrase)
-    return id.in_(peewee.Table(index).select(peewee.SQL("rowid")).where(match))
+    return peewee.Table(index).select(column).where(match)
 
 
 def phrase(needle: str) -> str:
