@@ -72,6 +72,16 @@ class Worker(ThreadWorker):
             self._drop(self.pending_conns[0])
         super().accept(listener)
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; a stopping worker first takes those that wait already."""
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                before = -1
+                while before != self.nr_conns:
+                    before = self.nr_conns
+                    self.accept(listener)
+        super().set_accept_enabled(enabled)
+
     def enqueue_req(self, conn: Any) -> None:
         """Have the request of a connection handled as soon as all of it is here."""
         if self.cfg.is_ssl:
