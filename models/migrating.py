@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import peewee
@@ -10,6 +11,7 @@ from playhouse.migrations import Runner
 from . import files, sqlite
 
 FOLDER = Path(__file__).parent / "migrations"
+PAUSE_SECONDS = 0.05
 HISTORY = "schema_migration"
 LANDMARK = "client_search"  # a table that every version of ours has, and nobody else
 
@@ -60,14 +62,18 @@ def migrate(db: sqlite.Database) -> list[str]:
     Raises DatabaseUnusable as `status` does, and where SQLite refuses to write.
     """
     applied: list[str] = []
+    deadline = time.monotonic() + sqlite.BUSY_SECONDS
     while pending := status(db)[0]:
         files.make_file(Path(db.database))
         try:
             applied += Runner(db, str(FOLDER)).up(pending[0])
         except sqlite.ERRORS as error:
-            # Another process may have been a moment faster with the same.
+            # Another process may have been a moment faster with the same, or is about to be:
+            # SQLite waits for nobody who is just turning a new file to write-ahead logging.
             if status(db)[0] == pending:
-                raise sqlite.DatabaseUnusable(sqlite.reason(error, db.database)) from error
+                if not sqlite.is_busy(error) or time.monotonic() > deadline:
+                    raise sqlite.DatabaseUnusable(sqlite.reason(error, db.database)) from error
+                time.sleep(PAUSE_SECONDS)
     return applied
 
 

@@ -159,10 +159,12 @@ def is_full(error: Exception) -> bool:
 
 def _code(error: Exception) -> int | None:
     """Return SQLite's primary result code (https://sqlite.org/rescode.html), if there is one."""
-    for candidate in (error, error.__cause__, error.__context__, getattr(error, "orig", None)):
-        code = getattr(candidate, "sqlite_errorcode", None)
+    cause: BaseException | None = error
+    while cause is not None:  # Peewee wraps errors, where it connects while it executes twice
+        code = getattr(cause, "sqlite_errorcode", None)
         if code is not None:
             return code & 0xFF
+        cause = cause.__cause__ or cause.__context__
     return None
 
 
