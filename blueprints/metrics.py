@@ -24,5 +24,5 @@ blp = Blueprint(
 )
 def get_metrics():
     """Get the metrics of the service."""
-    app = flask.current_app._get_current_object()
-    return flask.Response(metrics.text(app), content_type=metrics.CONTENT_TYPE)
+    app = flask.current_app
+    return app.response_class(app.metrics.text(), content_type=metrics.CONTENT_TYPE)

@@ -26,7 +26,6 @@ from .models import ClientTotal, Mail, client, mail
 
 IS_INSTALLED = importlib.util.find_spec("prometheus_client") is not None
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it, in the environment
-NAME = "clients_api.metrics"  # in an app's extensions
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"  # of the format that `text` writes
 
 
@@ -36,6 +35,7 @@ class Metrics:
     def __init__(self, prefix: str) -> None:
         self._no_endpoint = f"{prefix}/*"
         self._lock = threading.Lock()
+        self._counted: dict[tuple[str | None, str, int], Any] = {}
 
     @functools.cached_property
     def _calls(self) -> Any:
@@ -48,21 +48,24 @@ class Metrics:
             registry=None,
         )
 
-    def observe(self, app: flask.Flask, response: flask.Response, **extra: Any) -> None:
-        """Count a call that was answered; a receiver of `flask.request_finished`."""
-        request = flask.request._get_current_object()
-        if request.url_rule is None:
-            # Paths and methods that are none are whatever a caller makes up, without end.
-            endpoint, method = self._no_endpoint, "*"
-        else:
-            endpoint, method = _template(request.url_rule.rule), request.method
+    def observe(self, request: Any, response: flask.Response) -> None:
+        """Count a call that was answered."""
+        # Paths and methods that are none are whatever a caller makes up, without end.
+        rule = request.url_rule and request.url_rule.rule
+        kind = rule, request.method if rule else "*", response.status_code
         try:
-            with self._lock:  # two threads must not make two of what is made on first use
-                calls = self._calls.labels(endpoint, method, response.status_code)
-            calls.observe(time.perf_counter() - request.started)
+            counted = self._counted.get(kind) or self._count(*kind)
+            counted.observe(time.perf_counter() - request.started)
         except OSError as error:
             # A full disk must not turn a call that was done into one that failed.
             log.warning("A call was not counted: %s", error)
+
+    def _count(self, rule: str | None, method: str, status: int) -> Any:
+        endpoint = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule) if rule else self._no_endpoint
+        with self._lock:  # two threads must not make two of what is made on first use
+            counted = self._calls.labels(endpoint, method, status)
+        self._counted[rule, method, status] = counted
+        return counted
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
@@ -94,22 +97,6 @@ class _Database:
             for label, number in (dict.fromkeys(statuses, 0) | dict(counts)).items():
                 family.add_metric([label], number)
             yield family
-
-
-@functools.lru_cache(maxsize=512)
-def _template(rule: str) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
-
-
-def text(app: flask.Flask) -> bytes:
-    """Return all metrics in Prometheus's text format."""
-    return app.extensions[NAME].text()
-
-
-def start(app: flask.Flask, prefix: str) -> None:
-    """Count the calls of an app from now on."""
-    app.extensions[NAME] = counting = Metrics(prefix)
-    flask.request_finished.connect(counting.observe, app)
 
 
 def share() -> str | None:

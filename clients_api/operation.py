@@ -147,7 +147,7 @@ class Operation(OperationDocs):
         body = Loaded({}, {}, [])
         if self.file_types:
             body = Loaded(read_file(request, self.file_types), {}, [])
-        elif self.writes or request.content_length:
+        elif self.writes or ("CONTENT_LENGTH" in request.environ and request.content_length):
             params = read_body(request, self._body_arrays)
             if params or self.takes_body:
                 body = self._read(self.body, params)
@@ -290,7 +290,7 @@ class Operation(OperationDocs):
 
 
 def _json(body: bytes, status: int) -> flask.Response:
-    return flask.current_app.response_class(body, status, mimetype="application/json")
+    return flask.current_app.response_class(body, status, content_type="application/json")
 
 
 def _add(includes: Mapping[str, Include], data: list[dict[str, Any]]) -> None:

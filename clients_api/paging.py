@@ -113,7 +113,7 @@ def link_header(path: str, query: Mapping[str, Any], links: Mapping[str, Mapping
     addresses are relative to the host, so that no forged Host header gets into an answer.
     """
     base = {name: value for name, value in query.items() if name not in ("page", "cursor")}
+    address = f"{path}?{urlencode(base, doseq=True)}&" if base else f"{path}?"
     return ", ".join(
-        f'<{path}?{urlencode({**base, **changes}, doseq=True)}>; rel="{relation}"'
-        for relation, changes in links.items()
+        f'<{address}{urlencode(changes)}>; rel="{relation}"' for relation, changes in links.items()
     )

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote
 
 import flask
 import orjson
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import MapAdapter
 
-from . import config, errors, metrics, observing, pages
+from . import config, errors, messages, metrics, observing, pages
 from .api import Api, RecordId, TagTitle
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
 from .blueprints.metrics import blp as METRICS
 from .models import migrating, sqlite
-from .models.base import Record, using
+from .models.base import using
 from .ratelimit import RateLimit
 from .repeats import Repeats
-from .schemas.base import Schema, shape
-
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-
-
-class Request(flask.Request):
-    """A request, with what is known of it on its way."""
-
-    caller: Caller | None = None
-    ignored: Iterable[str] = ()
-    rate_headers: Mapping[str, str] = {}
-
-    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(environ, *args, **kwargs)
-        self.started = time.perf_counter()
-        self.id = observing.request_id(environ, lambda: secrets.token_hex(8))
-        self.signals: list[tuple[Any, type[Schema], Record]] = []
+from .schemas.base import shape
 
 
 class Service(flask.Flask):
@@ -54,8 +31,10 @@ class Service(flask.Flask):
     and hooks can't reach a host's pages, nor a host's ours.
     """
 
-    request_class = Request
+    request_class = messages.Request
+    response_class = messages.Response
     database: sqlite.Database
+    metrics: metrics.Metrics | None = None
 
     def __init__(self, settings: Mapping[str, Any], instance: Path) -> None:
         super().__init__(
@@ -97,7 +76,7 @@ class Service(flask.Flask):
         """Migrate the database if it is new. Raises NotMigrated for an older one."""
         migrating.prepare(self.database)
 
-    def admit(self, request: Request, scope: str) -> Caller:
+    def admit(self, request: messages.Request, scope: str) -> Caller:
         """Find out who calls, count the call, and return the caller if it may do this.
 
         Raises Refused: 401, 403, 429; DatabaseUnusable.
@@ -109,7 +88,7 @@ class Service(flask.Flask):
             request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
         return require(caller, scope)
 
-    def raise_routing_exception(self, request: Request) -> NoReturn:
+    def raise_routing_exception(self, request: messages.Request) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error = request.routing_exception
         if request.path.startswith(self.config["URL_PREFIX"] + "/"):
@@ -118,7 +97,7 @@ class Service(flask.Flask):
             self.admit(request, "read")
         raise error
 
-    def _options(self, request: Request, error: MethodNotAllowed) -> errors.Refused:
+    def _options(self, request: messages.Request, error: MethodNotAllowed) -> errors.Refused:
         # A preflight comes without a key (Fetch standard); flask-cors adds what it may be told.
         preflight = "Origin" in request.headers and self.config["CORS_ORIGINS"]
         if not preflight:
@@ -126,7 +105,7 @@ class Service(flask.Flask):
         methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
 
-    def after_commit(self, request: Request) -> None:
+    def after_commit(self, request: messages.Request) -> None:
         """Tell listeners of what the request has changed, now that it is stored."""
         for signal, schema, record in request.signals:
             if not signal.receivers:
@@ -139,26 +118,25 @@ class Service(flask.Flask):
                     # The change is stored: the caller must not be told otherwise.
                     errors.log.exception("A listener of %s failed", signal.name)
 
-    def process_response(self, response: flask.Response) -> flask.Response:
-        request = flask.request._get_current_object()
-        headers = response.headers
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        for name, value in request.rate_headers.items():
-            headers[name] = value
-        headers["X-Request-ID"] = request.id
-        if request.ignored:
-            headers["Ignored-Parameters"] = ignored_header(request.ignored)
+    def process_response(self, response: messages.Response) -> messages.Response:
         response = super().process_response(response)
+        response.request = request = flask.request._get_current_object()
+        if self.metrics is not None:
+            self.metrics.observe(request, response)
         observing.log_request(request, response)
         return response
 
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+        """Bind the routes to a request; its host is not asked, since none is answered otherwise."""
+        if request is None:
+            return None
+        return self.url_map.bind(
+            "", request.root_path, path_info=request.path, default_method=request.method
+        )
 
-def ignored_header(names: Iterable[str]) -> str:
-    """Write the names of ignored parameters as a header; what no header may hold is escaped."""
-    header = ", ".join(quote(name[:100], safe=" []()") for name in names)
-    # Many proxies and clients refuse headers of more than some kilobytes.
-    return header if len(header) <= 4000 else header[:4000].rpartition(",")[0] + ", ..."
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `func` as it is: none of ours is a coroutine, which Flask would look for."""
+        return func
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
@@ -191,7 +169,7 @@ def register(app: Service) -> None:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     if metrics.IS_INSTALLED:
-        metrics.start(app, prefix)
+        app.metrics = metrics.Metrics(prefix)
         api.register_blueprint(METRICS)
     app.register_blueprint(pages.about, url_prefix=prefix)
     app.register_error_handler(Exception, errors.answer)

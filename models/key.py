@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import peewee
 
-from .base import BaseModel, Record, now, prepared, timestamp
+from .base import BaseModel, Record, now, prepared
 from .errors import Conflict
 from .reader import Reader, Selection
 
@@ -132,8 +132,10 @@ class ApiKey(BaseModel):
 
 def use_is_stale(last_used: str | None) -> bool:
     """Tell whether a key's last noted use is so long ago that this one is worth a write."""
-    moment = datetime.datetime.now(datetime.UTC) - LAST_USED_STEP
-    return last_used is None or last_used < timestamp(moment)
+    if last_used is None:
+        return True
+    moment = datetime.datetime.fromisoformat(last_used)
+    return datetime.datetime.now(datetime.UTC) - moment > LAST_USED_STEP
 
 
 def _hash(key: str) -> str:
