@@ -26,7 +26,7 @@ COLUMNS: dict[str, str] = {
     **{name: name for name in OWNER},
     **{
         name: field.name
-        for name, field in ClientChangeSchema(exclude=("category_id",)).parameters().items()
+        for name, field in ClientChangeSchema(exclude=("category_id",)).parameters.items()
     },
     "status": "status",
     "category": "category_name",

@@ -166,7 +166,7 @@ class Operation(OperationDocs):
     @staticmethod
     def _read(schema: Schema, params: dict[str, Any], *, filters: bool = False) -> Loaded:
         values, errors = schema.read(params)
-        ignored = [name for name in params if name not in schema.parameters()]
+        ignored = [name for name in params if name not in schema.parameters]
         if schema.takes_custom_fields and (ignored or not filters):
             definitions = CustomField.definitions()
             values["custom"], more = read_values(definitions, params, filters=filters)
@@ -252,9 +252,8 @@ class Operation(OperationDocs):
         payload = {"data": data, "meta": page.meta, "message": self.answer.message}
         response = _json(orjson.dumps(payload), self.answer.status)
         if page.links:
-            query = request.args.to_dict(flat=False)
-            path = request.script_root + request.path
-            response.headers["Link"] = link_header(quote(path), query, page.links)
+            path = quote(request.script_root + request.path)
+            response.headers["Link"] = link_header(path, request.query_string, page.links)
         return response
 
     def _check_state(self, request: flask.Request, id: int | None) -> None:

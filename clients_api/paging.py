@@ -7,12 +7,14 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from .models.reader import Row, Selection
 from .schemas.paging import LIMIT_MAX, PageQuerySchema
+
+_QUERY_SAFE = "%&=+-._~!$'()*,;:@/?[]"  # what a query string may hold as it is (RFC 3986), and []
 
 
 class Page(NamedTuple):
@@ -106,14 +108,15 @@ class Paging:
         return hashlib.blake2b(order + data, digest_size=8).digest()
 
 
-def link_header(path: str, query: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> str:
+def link_header(path: str, query: bytes, links: Mapping[str, Mapping[str, Any]]) -> str:
     """Write a Link header (RFC 8288) with the addresses of neighbouring pages.
 
-    In: the path; the query as it was asked; and for each relation what differs in it. The
+    In: the path; the query string as it was asked; and for each relation what differs in it. The
     addresses are relative to the host, so that no forged Host header gets into an answer.
     """
-    base = {name: value for name, value in query.items() if name not in ("page", "cursor")}
-    address = f"{path}?{urlencode(base, doseq=True)}&" if base else f"{path}?"
+    pairs = quote(query, safe=_QUERY_SAFE).split("&")
+    same = [pair for pair in pairs if pair and pair.partition("=")[0] not in ("page", "cursor")]
+    address = f"{path}?" + "".join(f"{pair}&" for pair in same)
     return ", ".join(
         f'<{address}{urlencode(changes)}>; rel="{relation}"' for relation, changes in links.items()
     )

@@ -117,7 +117,7 @@ class Client(BaseModel):
             ownership.create_owner(id, first_name, last_name, email, moment)
         except peewee.IntegrityError as error:
             raise Invalid(**cls.problems(category_id=category_id, email=email)) from error
-        ClientTag.replace_all(id, tags or ())
+        ClientTag.append(id, tags or ())
         CustomValue.assign(id, custom or {})
         if send_email == "yes":
             Mail.queue_welcome(email, first_name, last_name, name)
@@ -139,7 +139,7 @@ class Client(BaseModel):
             id = cls._add(company_name, category_id, now(), **columns)
         except peewee.IntegrityError as error:
             raise Invalid(category_id="exists") from error
-        ClientTag.replace_all(id, tags or ())
+        ClientTag.append(id, tags or ())
         CustomValue.assign(id, custom or {})
         return cls.find(id)
 

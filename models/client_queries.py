@@ -58,14 +58,16 @@ def _tags(client: Any) -> peewee.Query:
     return sqlite.json_array(titles.order_by(ClientTag.position), "title")
 
 
-def _custom_fields(client: Any) -> peewee.Query:
+def _custom_fields(client: Any) -> peewee.Case:
     values = CustomField.select(CustomField.name, CustomValue.value).join(
         CustomValue,
         peewee.JOIN.LEFT_OUTER,
         on=(CustomValue.field == CustomField.id) & (CustomValue.client == client.id),
     )
     ordered = values.order_by(CustomField.position, CustomField.id)
-    return sqlite.json_object(ordered, "name", "value")
+    # Whether there are any at all is asked once for all clients of a list.
+    defined = peewee.fn.EXISTS(CustomField.select(CustomField.id))
+    return peewee.Case(None, [(defined, sqlite.json_object(ordered, "name", "value"))], "{}")
 
 
 def join_to_client(query: peewee.ModelSelect, client: Any) -> peewee.ModelSelect:

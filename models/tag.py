@@ -31,14 +31,22 @@ class Tag(BaseModel):
         return reader.select([("search", (fold(search),))] if search else [])
 
     @classmethod
-    def named(cls, title: str) -> int:
-        """Return the id of the tag of that title, in whatever case; a new title makes a tag."""
-        key = fold(title)
-        id = _id_by_key.scalar(key)
-        if id is None:
-            moment = now()
-            id = cls.insert_row(title=title, title_key=key, created=moment, updated=moment)
-        return id
+    def named(cls, titles: Iterable[str]) -> list[int]:
+        """Return the ids of the tags of those titles, in whatever case; a new title makes a tag.
+
+        Of several spellings of a title the first counts.
+        """
+        spellings: dict[str, str] = {}
+        for title in titles:
+            spellings.setdefault(fold(title), title)
+        ids = dict(_ids_by_key.all(*spellings)) if spellings else {}
+        for key, title in spellings.items():
+            if key not in ids:
+                moment = now()
+                ids[key] = cls.insert_row(
+                    title=title, title_key=key, created=moment, updated=moment
+                )
+        return [ids[key] for key in spellings]
 
     @classmethod
     def rename(cls, id: int | None, title: str) -> Record:
@@ -69,18 +77,19 @@ class Tag(BaseModel):
 
 class ClientTag(BaseModel):
     client = peewee.DeferredForeignKey("Client", on_delete="CASCADE", backref="+", index=False)
-    tag = peewee.ForeignKeyField(Tag, on_delete="CASCADE", backref="+", index=False)
     position = peewee.IntegerField()
+    tag = peewee.ForeignKeyField(Tag, on_delete="CASCADE", backref="+", index=False)
 
     class Meta:
-        primary_key = peewee.CompositeKey("client", "tag")
-        indexes = ((("tag", "client"), False),)
+        # In the order in which the tags of a client are read: nothing is left to be sorted.
+        primary_key = peewee.CompositeKey("client", "position")
+        indexes = ((("tag", "client"), True),)
 
     @classmethod
     def replace_all(cls, client_id: int, titles: Iterable[str]) -> None:
         """Make `titles` the tags of a client, in this order; of two spellings the first counts."""
         _unlink_all(client_id)
-        cls._append(client_id, titles, 0)
+        cls.append(client_id, titles)
 
     @classmethod
     def add(cls, client_id: int, titles: Iterable[str]) -> None:
@@ -90,7 +99,7 @@ class ClientTag(BaseModel):
         new = [title for title in titles if fold(title) not in has]
         if count + len({fold(title) for title in new}) > MOST_PER_CLIENT:
             raise Invalid(tags="max_items")
-        cls._append(client_id, new, (last or 0) + 1)
+        cls.append(client_id, new, (last or 0) + 1)
 
     @classmethod
     def take(cls, client_id: int, title: str) -> None:
@@ -99,12 +108,12 @@ class ClientTag(BaseModel):
             raise NotFound("tag")
 
     @classmethod
-    def _append(cls, client_id: int, titles: Iterable[str], position: int) -> None:
-        spellings: dict[str, str] = {}
-        for title in titles:
-            spellings.setdefault(fold(title), title)
-        for place, title in enumerate(spellings.values(), position):
-            cls.insert_row(client_id=client_id, tag_id=Tag.named(title), position=place)
+    def append(cls, client_id: int, titles: Iterable[str], position: int = 0) -> None:
+        """Add tags that a client does not have, the first of them at `position`."""
+        links = enumerate(Tag.named(titles), position)
+        values = [value for place, tag_id in links for value in (client_id, place, tag_id)]
+        if values:
+            _link(*values)
 
 
 _COUNT = ClientTag.select(peewee.fn.COUNT(peewee.SQL("*"))).where(ClientTag.tag == Tag.id)
@@ -121,6 +130,17 @@ reader = Reader(
 @prepared
 def _id_by_key(key):
     return Tag.select(Tag.id).where(Tag.title_key == key)
+
+
+@prepared
+def _ids_by_key(*keys):
+    return Tag.select(Tag.title_key, Tag.id).where(Tag.title_key.in_(keys))
+
+
+@prepared
+def _link(*values):
+    rows = zip(*[iter(values)] * 3, strict=True)
+    return ClientTag.insert_many(rows, (ClientTag.client, ClientTag.position, ClientTag.tag))
 
 
 @prepared

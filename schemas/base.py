@@ -23,14 +23,15 @@ class Schema(ma.Schema):
     # Whether the custom fields that are defined now are parameters as well.
     takes_custom_fields = False
 
+    @functools.cached_property
     def parameters(self) -> dict[str, fields.Field]:
-        """Return the fields that may come in, by the names that they have outside."""
+        """The fields that may come in, by the names that they have outside."""
         return {field.data_key or name: field for name, field in self.load_fields.items()}
 
     def arrays(self) -> frozenset[str]:
         """Return the names of the parameters that are arrays."""
         return frozenset(
-            name for name, field in self.parameters().items() if isinstance(field, Array)
+            name for name, field in self.parameters.items() if isinstance(field, Array)
         )
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:

@@ -142,7 +142,7 @@ class CustomFieldCreateSchema(CustomFieldChangeSchema):
 # The parameters of the API's calls, and the columns and options of import and export.
 RESERVED = frozenset().union(
     *(
-        schema().parameters()
+        schema().parameters
         for schema in (
             CategoryCreateSchema,
             CategoryListQuerySchema,

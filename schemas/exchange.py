@@ -49,9 +49,7 @@ class RowReader:
 
     def __init__(self, schema: Schema, definitions: Iterable[Definition]) -> None:
         self._schema = schema
-        self._fields = tuple(
-            (name, field, field.name) for name, field in schema.parameters().items()
-        )
+        self._fields = tuple((name, field, field.name) for name, field in schema.parameters.items())
         self._custom = tuple((d.name, value_field(d), d.id) for d in definitions)
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:

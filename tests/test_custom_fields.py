@@ -74,7 +74,7 @@ def test_no_parameter_of_the_api_is_the_name_of_a_field(app, api):
     known = set()
     for operation in app.view_functions.values():
         if isinstance(operation, Operation):
-            known |= set(operation.body.parameters()) | set(operation.query.parameters())
+            known |= set(operation.body.parameters) | set(operation.query.parameters)
     assert {"client_phone", "tags", "search", "page", "include", "target_id", "scope"} <= known
     for name in known:
         if re.fullmatch("[a-z][a-z0-9_]*", name):

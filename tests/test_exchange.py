@@ -56,7 +56,7 @@ def expect(result, code, counts):
 
 def test_the_columns_are_the_parameters_of_the_api():
     beside = {"client_categoryid", "send_email"}
-    parameters = set(ClientCreateSchema().parameters()) - beside
+    parameters = set(ClientCreateSchema().parameters) - beside
     assert set(COLUMNS) == parameters | {"status", "category"}
 
 

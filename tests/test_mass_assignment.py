@@ -103,7 +103,7 @@ def writing_calls(app):
             continue  # its body is a file, not parameters
         resource = path.split("/")[1]
         path = path.replace("<id:id>", RECORDS[resource]).replace("<title:title>", "old")
-        known = set(operation.body.parameters())
+        known = set(operation.body.parameters)
         if operation.body.takes_custom_fields:
             known.add("code")
         yield operation.method, path, resource, known

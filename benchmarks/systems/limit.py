@@ -187,7 +187,7 @@ def link(execute: Any, moment: str, id: int, titles: Iterable[str]) -> None:
             row = (title, key, moment, moment)
             insert = "INSERT INTO tag (title, title_key, created, updated) VALUES (?, ?, ?, ?)"
             tag = (execute(insert, row).lastrowid,)
-        execute("INSERT INTO client_tag VALUES (?, ?, ?)", (id, tag[0], position))
+        execute("INSERT INTO client_tag VALUES (?, ?, ?)", (id, position, tag[0]))
 
 
 def answer(environ: dict[str, Any]) -> Answer:

@@ -1,7 +1,9 @@
 """The first schema: clients, their users, categories, tags, keys, and what goes with them.
 
 Times are text of fixed width in UTC. A column that ends in `_key` holds the folded form of
-another (see models/folding.py), by which it is compared, sorted or kept unique.
+another (see models/folding.py), by which it is compared, sorted or kept unique. In tables WITHOUT
+ROWID the columns of the key come first, as they do in the file: the integrity check of SQLite 3.40
+mistakes them otherwise.
 """
 
 TABLES = """
@@ -112,11 +114,11 @@ CREATE INDEX tag_created ON tag (created);
 
 CREATE TABLE client_tag (
     client_id INTEGER NOT NULL REFERENCES client (id) ON DELETE CASCADE,
-    tag_id INTEGER NOT NULL REFERENCES tag (id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
-    PRIMARY KEY (client_id, tag_id)
+    tag_id INTEGER NOT NULL REFERENCES tag (id) ON DELETE CASCADE,
+    PRIMARY KEY (client_id, position)
 ) WITHOUT ROWID;
-CREATE INDEX client_tag_tag ON client_tag (tag_id, client_id);
+CREATE UNIQUE INDEX client_tag_tag ON client_tag (tag_id, client_id);
 
 CREATE TABLE category_user (
     category_id INTEGER NOT NULL REFERENCES category (id) ON DELETE CASCADE,
