@@ -75,16 +75,25 @@ def read_file(request: flask.Request, media_types: Collection[str]) -> dict[str,
 
 def _read_bytes(request: flask.Request) -> bytes:
     limit = flask.current_app.config["MAX_BODY_BYTES"]
-    if (request.content_length or 0) > limit:
+    length = request.content_length
+    if length is not None and length > limit:
         raise too_large()
     try:
-        data = request.stream.read(limit + 1)
+        # Of a body that comes in chunks the length is not known.
+        data = request.stream.read(limit + 1) if length is None else _read_exactly(request, length)
     except Exception as error:
         # Of a caller that breaks off, or sends chunks that are none, each server tells by
         # exceptions of its own.
         raise Refused(400, "The body is not valid HTTP, or not all of it came.") from error
     if len(data) > limit:
         raise too_large()
+    return data
+
+
+def _read_exactly(request: flask.Request, length: int) -> bytes:
+    data = request.environ["wsgi.input"].read(length)
+    if len(data) < length:
+        raise EOFError
     return data
 
 
