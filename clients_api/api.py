@@ -13,8 +13,7 @@ from werkzeug.routing import BaseConverter
 from . import openapi, openapi_components, openapi_fields
 from .operation import Answer, Operation, Resource
 from .schemas.base import Schema
-
-ID_MAX = 2**63 - 1
+from .schemas.fields import INTEGER_MAX
 
 
 class RecordId(BaseConverter):
@@ -27,7 +26,7 @@ class RecordId(BaseConverter):
     def to_python(self, value: str) -> int | None:
         if not (value.isascii() and value.isdigit()) or value.startswith("0"):
             return None
-        return number if len(value) < 20 and (number := int(value)) <= ID_MAX else None
+        return number if len(value) < 20 and (number := int(value)) <= INTEGER_MAX else None
 
     def to_url(self, value: int | None) -> str:
         return str(value)
