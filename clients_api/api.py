@@ -9,6 +9,7 @@ from typing import Any
 import flask
 import flask_smorest
 from werkzeug.routing import BaseConverter
+from werkzeug.routing import Rule as WerkzeugRule
 
 from . import openapi, openapi_components, openapi_fields
 from .operation import Answer, Operation, Resource
@@ -37,6 +38,25 @@ class TagTitle(BaseConverter):
 
     regex = ".+"
     part_isolating = False
+
+
+class Rule(WerkzeugRule):
+    """A path that is matched, and prepared for `url_for` only when that is first called.
+
+    Werkzeug writes and compiles two functions for it, for each rule: by far the most of what it
+    takes to make an application, and we build no addresses from rules.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compile_ = super()._compile_builder
+        builder: Callable[..., tuple[str, str]] | None = None
+
+        def build(rule: WerkzeugRule, **values: Any) -> tuple[str, str]:
+            nonlocal builder
+            builder = builder or compile_(append_unknown)
+            return builder(rule, **values)
+
+        return build
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -151,6 +171,7 @@ class Api(flask_smorest.Api):
         """Return the OpenAPI document, without the custom fields. It is shared: copy to change."""
         with self._documenting:
             if self._document is None:
+                self._register_components()
                 for blp in self._blueprints:
                     blp.register_views_in_doc(
                         self, self._app, self.spec, name=blp.name, parameters=None
@@ -164,7 +185,9 @@ class Api(flask_smorest.Api):
         """Register none: flask-smorest's answers have another shape, and lose headers."""
 
     def _register_responses(self) -> None:
-        """Register what our operations refer to, in place of flask-smorest's."""
+        """Register none: our operations refer to others, which have time until they do."""
+
+    def _register_components(self) -> None:
         openapi_components.describe(self.spec.components)
         self.flask_plugin.register_converter(RecordId, lambda _: openapi.RECORD_ID)
         self.flask_plugin.register_converter(TagTitle, lambda _: openapi.TAG_TITLE)

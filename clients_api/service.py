@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
 from . import config, errors, messages, metrics, observing, pages
-from .api import Api, RecordId, TagTitle
+from .api import Api, RecordId, Rule, TagTitle
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
 from .blueprints.metrics import blp as METRICS
@@ -33,6 +33,7 @@ class Service(flask.Flask):
 
     request_class = messages.Request
     response_class = messages.Response
+    url_rule_class = Rule
     database: sqlite.Database
     metrics: metrics.Metrics | None = None
 
