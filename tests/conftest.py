@@ -27,6 +27,9 @@ from clients_api.service import Service
 ROOT = Path(__file__).parents[1]
 _numbers = itertools.count(1)
 
+# Otherwise each of the many processes that tests start would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow tests, so that no worker is left waiting for the other's last one."""
