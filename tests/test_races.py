@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import signal
 import sqlite3
 import threading
 from contextlib import closing
 
 import pytest
+from conftest import Server
 
 CALLERS = 32
 
@@ -73,9 +75,24 @@ class Crowd:
         return True
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("races"), "--workers", "2", RATELIMIT_ENABLED="false")
+    copy(server.folder / "clients.sqlite3", server.folder / "new.sqlite3")
+    yield server
+    server.stop(signal.SIGKILL)
+
+
 @pytest.fixture
-def crowd(start_server):
-    return Crowd(start_server("--workers", "2", RATELIMIT_ENABLED="false"))
+def crowd(server):
+    """Callers of one server for all tests, whose database is made new for each."""
+    copy(server.folder / "new.sqlite3", server.folder / "clients.sqlite3")
+    return Crowd(server)
+
+
+def copy(source, target):
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 def statuses(answers):
