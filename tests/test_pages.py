@@ -7,7 +7,6 @@ import re
 import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,13 +93,14 @@ def test_no_other_file_is_served(app: Service) -> None:
 
 
 class Page:
-    """A page in a new browser, and what was heard of the browser while it was open."""
+    """A page in the browser, and what was heard of the browser while it was open."""
 
     def __init__(self, driver: Any, url: str) -> None:
         self.driver = driver
         self._origin = urlsplit(url)[:2]
         driver.get("about:blank")
-        driver.get_log("performance")  # forgets what the browser's own first page has loaded
+        for log in ("browser", "performance"):
+            driver.get_log(log)  # forgets what was before, and the browser's own first page
         driver.get(url)
 
     def wait(self, what: Callable[[], Any]) -> Any:
@@ -140,27 +140,28 @@ class Page:
         assert [url for url in others if not url.startswith("data:")] == []
 
 
-@pytest.fixture
-def open_page(tmp_path: Path) -> Iterator[Callable[..., Page]]:
-    """Open pages, each in a browser that knows nothing; `dark` and `width` are the screen's."""
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("there is no chromium with chromedriver on the PATH")
-    opened: list[Any] = []
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
 
-    def open_(url: str, *, dark: bool = False, width: int = 1200) -> Page:
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path}/profile{len(opened)}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-        opened.append(driver)
-        _set_screen(driver, dark, width)
-        return Page(driver, url)
 
-    yield open_
-    for driver in opened:
-        driver.quit()
+@pytest.fixture
+def open_page(browser: Any, server: Server) -> Callable[[str], Page]:
+    """Open a page of the server, of which the browser knows nothing more."""
+    data = {"origin": server.url, "storageTypes": "all"}
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", data)
+    browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+    _set_screen(browser, False, WIDE)
+    return lambda path: Page(browser, server.url + path)
 
 
 def _set_screen(driver: Any, dark: bool, width: int) -> None:
@@ -170,16 +171,18 @@ def _set_screen(driver: Any, dark: bool, width: int) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
 
-@pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("pages"))
+    yield server
+    server.stop()
 
 
 @pytest.mark.slow
 def test_the_first_page_makes_a_call_with_a_key_and_shows_the_answer(
-    server: Server, open_page: Callable[..., Page]
+    server: Server, open_page: Callable[[str], Page]
 ) -> None:
-    page = open_page(server.url)
+    page = open_page("/")
     page.find("#key").send_keys(server.key)
     page.find("#try button").click()
     assert "GET /api/clients" in page.text("#status", "200 in ")
@@ -193,9 +196,9 @@ def test_the_first_page_makes_a_call_with_a_key_and_shows_the_answer(
 
 @pytest.mark.slow
 def test_the_first_page_says_what_is_wrong_with_a_key(
-    server: Server, open_page: Callable[..., Page]
+    server: Server, open_page: Callable[[str], Page]
 ) -> None:
-    page = open_page(server.url)
+    page = open_page("/")
     page.find("#key").send_keys("ck_wrong")
     page.find("#key").submit()
     page.text("#status", "401 in ")
@@ -219,10 +222,10 @@ def _define_a_field(server: Server) -> None:
 
 @pytest.mark.slow
 def test_the_documentation_takes_a_key_and_makes_calls(
-    server: Server, open_page: Callable[..., Page]
+    server: Server, open_page: Callable[[str], Page]
 ) -> None:
     _define_a_field(server)
-    page = open_page(f"{server.url}/api/docs")
+    page = open_page("/api/docs")
     page.find(".btn.authorize").click()
     page.find(".modal-ux input").send_keys(server.key)
     page.find(".modal-ux button.authorize").click()
@@ -241,9 +244,9 @@ def test_the_documentation_takes_a_key_and_makes_calls(
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_fits_a_narrow_screen_and_follows_the_colours_asked_for(
-    server: Server, open_page: Callable[..., Page], path: str
+    open_page: Callable[[str], Page], path: str
 ) -> None:
-    page = open_page(server.url + path)
+    page = open_page(path)
     page.find("h1, .opblock-tag")
     for width in (NARROW, WIDE):
         _set_screen(page.driver, False, width)
