@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 
 SCALE = int(os.environ.get("TRUST_SCALE", "1"))
 
+LISTENING = "0A"  # in the tables of /proc/net
+
 
 class Line:
     """A kept connection to a server."""
@@ -212,6 +214,27 @@ def usage(pid: int) -> tuple[int, int]:
     return len(os.listdir(f"/proc/{pid}/fd")), int(memory.split()[1])
 
 
+def wait_until_nobody_is_connected(pid: int) -> None:
+    """Wait for the server to see that its callers are gone, and to close what it has of them."""
+    deadline = time.monotonic() + 10
+    while connections(pid):
+        assert time.monotonic() < deadline, "connections stay open"
+        time.sleep(0.02)
+
+
+def connections(pid: int) -> int:
+    """Return how many connections a process has open: sockets that are no listening ones."""
+    folder = Path(f"/proc/{pid}")
+    tables = [(folder / "net" / name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    rows = [row.split() for table in tables for row in table]
+    connected = {f"socket:[{row[9]}]" for row in rows if row[3] != LISTENING}
+    open_ = set()
+    for entry in (folder / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed while we look
+            open_.add(os.readlink(entry))
+    return len(connected & open_)
+
+
 def abort(server: Server, data: bytes) -> None:
     """Send some bytes and break the connection off, with a reset."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as caller:
@@ -238,6 +261,8 @@ def misbehave(server: Server, number: int, requests: int) -> None:
 @pytest.fixture
 def preloaded(start_server: Callable[..., Server]) -> Iterator[tuple[Server, int]]:
     server = start_server(RATELIMIT_ENABLED="false")
+    with contextlib.closing(Line(server)) as line:
+        assert line.call("GET", "/health")[0] == 200  # so that its worker is there
     (pid,) = workers_of(server)
     yield server, pid
     assert workers_of(server) == [pid]
@@ -250,7 +275,7 @@ def test_errors_and_broken_connections_leave_no_files_open_and_no_memory_taken(p
 
     def measured(requests: int) -> tuple[int, int]:
         at_once(16, lambda number: misbehave(server, number, requests))
-        time.sleep(2.5)  # until the last connection is closed
+        wait_until_nobody_is_connected(pid)
         return usage(pid)
 
     files, memory = measured(64)
