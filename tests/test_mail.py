@@ -692,6 +692,7 @@ def test_mail_that_was_left_is_delivered_at_the_start(app):
         wait_for(lambda: mails(app)[0]["status"] == "sent")
     finally:
         deliverer.stop()
+    assert [parse(file.read_bytes())["Subject"] for file in eml_files(app)] == [SUBJECT]
 
 
 def test_mail_that_was_sent_a_month_ago_is_forgotten(app):
@@ -803,6 +804,7 @@ def test_a_broken_database_does_not_end_the_deliverer(app, monkeypatch, caplog):
         wait_for(lambda: mails(app)[0]["status"] == "sent")
     finally:
         deliverer.stop()
+    assert len(eml_files(app)) == 1
 
 
 # By hand

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +77,7 @@ def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
             hidden=not sys.stderr.isatty(),
         ) as numbers,
     ):
-        for _ in numbers:
-            pass
+        deque(numbers, maxlen=0)  # makes them all, and keeps none
     app.database.close_all()
     return app.config["URL_PREFIX"]
 
