@@ -223,13 +223,12 @@ class Checker:
         raise AssertionError(f"{path} is not documented")
 
 
-def test_every_answer_is_as_documented(api, anonymous):
-    define_fields(api)
-    checker = Checker(api)
-    call = checker.call
-    call("POST", "/custom-fields", {"title": "More", "type": "text"})
-    person = {"first_name": "Jane", "last_name": "Doe"}
-    body = {**person, "email": "jane@acme.example", "tags": ["a", "b"], "code": "A1"}
+PERSON = {"first_name": "Jane", "last_name": "Doe"}
+
+
+def call_clients(call):
+    """Make all calls of clients but the last; return the client."""
+    body = {**PERSON, "email": "jane@acme.example", "tags": ["a", "b"], "code": "A1"}
     body |= {name: value for name, (_, value) in FIELDS.items()}
     client = call("POST", "/clients", body)["data"]
     call("POST", "/clients", {**body, "email": ""})
@@ -248,31 +247,42 @@ def test_every_answer_is_as_documented(api, anonymous):
     call("DELETE", path + "/tags/c")
     call("PUT", path + "/status", {"status": "suspended"})
     call("PUT", path + "/status", {"status": "x"})
-    contact = {**person, "email": "c@acme.example", "clientid": client["id"]}
+    return client
+
+
+def call_contacts(call, client):
+    contact = {**PERSON, "email": "c@acme.example", "clientid": client["id"]}
     contact = call("POST", "/contacts", contact)["data"]
-    call("PUT", path + "/owner", {"owner": contact["id"]})
-    loose = call("POST", "/contacts", {**person, "email": "l@acme.example"})["data"]
+    call("PUT", f"/clients/{client['id']}/owner", {"owner": contact["id"]})
+    loose = call("POST", "/contacts", {**PERSON, "email": "l@acme.example"})["data"]
     call("PUT", f"/contacts/{loose['id']}/account-owner")  # 409
     call("PUT", f"/contacts/{client['owner']['id']}/account-owner")
     call("GET", f"/contacts/{loose['id']}")
     call("GET", "/contacts")
-    call("PATCH", f"/contacts/{loose['id']}", {**person, "email": "l@acme.example"})
+    call("PATCH", f"/contacts/{loose['id']}", {**PERSON, "email": "l@acme.example"})
     call("DELETE", f"/contacts/{loose['id']}")
+
+
+def call_categories_and_team(call):
     category = {"category_name": "Retail", "category_type": "client"}
     category = call("POST", "/categories", category)["data"]
+    path = f"/categories/{category['id']}"
     call("GET", "/categories")
-    call("GET", f"/categories/{category['id']}")
-    call("PATCH", f"/categories/{category['id']}", {"category_name": "Shops"})
-    call("PUT", f"/categories/{category['id']}/migrate", {"target_id": 2})
+    call("GET", path)
+    call("PATCH", path, {"category_name": "Shops"})
+    call("PUT", f"{path}/migrate", {"target_id": 2})
     call("DELETE", "/categories/2")  # 409
-    member = {**person, "email": "m@crm.example", "role_id": 3}
+    member = {**PERSON, "email": "m@crm.example", "role_id": 3}
     member = call("POST", "/team", member)["data"]
     call("GET", "/team")
     call("GET", f"/team/{member['id']}")
-    call("PATCH", f"/team/{member['id']}", {**person, "email": "m@crm.example"})
-    call("PUT", f"/categories/{category['id']}/team", {"users": [member["id"]]})
-    call("DELETE", f"/categories/{category['id']}")
+    call("PATCH", f"/team/{member['id']}", {**PERSON, "email": "m@crm.example"})
+    call("PUT", f"{path}/team", {"users": [member["id"]]})
+    call("DELETE", path)
     call("DELETE", f"/team/{member['id']}")
+
+
+def call_tags_and_custom_fields(call):
     call("GET", "/tags")
     call("GET", "/tags/1")
     call("PATCH", "/tags/1", {"title": "z"})
@@ -281,12 +291,28 @@ def test_every_answer_is_as_documented(api, anonymous):
     call("GET", "/custom-fields/1")
     call("PATCH", "/custom-fields/1", {"title": "Other"})
     call("DELETE", "/custom-fields/1")
-    key = call("POST", "/keys", {"name": "n", "scope": "read"})["data"]
+
+
+def call_keys(call):
+    """Make all calls of keys; return a key that may only read."""
+    key = call("POST", "/keys", {"name": "n"})["data"]
     call("GET", "/keys")
-    call("DELETE", "/keys/1")  # 409: the last admin key
-    reader = Checker(Caller(api.app, key["key"]))
-    reader.call("DELETE", path)  # 403
     call("DELETE", f"/keys/{key['id']}")
+    call("DELETE", "/keys/1")  # 409: the last admin key
+    return call("POST", "/keys", {"name": "n", "scope": "read"})["data"]["key"]
+
+
+def test_every_answer_is_as_documented(api, anonymous):
+    define_fields(api)
+    checker = Checker(api)
+    call = checker.call
+    call("POST", "/custom-fields", {"title": "More", "type": "text"})
+    client = call_clients(call)
+    call_contacts(call, client)
+    call_categories_and_team(call)
+    call_tags_and_custom_fields(call)
+    path = f"/clients/{client['id']}"
+    Checker(Caller(api.app, call_keys(call))).call("DELETE", path)  # 403
     call("DELETE", path)
     call("GET", path)  # 404
     Checker(anonymous).call("GET", "/clients")  # 401
