@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import ROOT, free_port, issue_key
+from conftest import ROOT, free_port, heeding_modes, issue_key
 from gunicorn.app.base import BaseApplication
 
 from clients_api.cli import cli
@@ -157,28 +157,46 @@ def test_a_folder_in_the_place_of_the_file_is_refused(make_app, tmp_path):
     assert result.stderr == f"Error: The file {tmp_path} is not a SQLite database.\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("mode", [0o000, 0o400])
 def test_a_file_without_permission_is_refused(app, file, command, mode):
+    before = files_beside(file)
     file.chmod(mode)
-    result = run(app, command)
+    result = heeding_modes(lambda: run(app, command))
     assert result.exit_code == 1
     assert result.stderr == f"Error: The database {file} can't be opened: Permission denied.\n"
     assert stat.S_IMODE(file.stat().st_mode) == mode
+    file.chmod(0o600)
+    assert files_beside(file) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 @pytest.mark.parametrize("command", ["serve", "migrate", "keys list", "check"])
-def test_a_folder_without_permission_is_refused(app, file, command):
+def test_a_new_database_in_a_folder_without_permission_is_refused(app, file, command):
     file.unlink()
     file.parent.chmod(0o500)
     try:
-        result = run(app, command)
+        result = heeding_modes(lambda: run(app, command))
     finally:
         file.parent.chmod(0o700)
     assert result.exit_code == 1
     assert result.stderr == f"Error: The database {file} can't be made: Permission denied.\n"
+    assert files_beside(file) == {}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("mode", [0o400, 0o500])
+def test_a_database_in_a_folder_without_permission_is_refused(app, file, command, mode):
+    """SQLite keeps files beside it, without which it can neither write nor read."""
+    before = files_beside(file)
+    file.parent.chmod(mode)
+    try:
+        result = heeding_modes(lambda: run(app, command))
+    finally:
+        file.parent.chmod(0o700)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: The database {file} can't be opened")
+    assert result.stderr.count("\n") == 1
+    assert files_beside(file) == before
 
 
 def test_serve_says_it_in_one_line_in_a_process_of_its_own(tmp_path):
