@@ -107,6 +107,19 @@ class Database(peewee.SqliteDatabase):
         finally:
             self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begin a transaction; where this thread's connection is read-only, with another one.
+
+        A connection that was opened while the file could not be written never writes.
+        """
+        try:
+            super().begin(lock_type)
+        except peewee.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_READONLY:
+                raise
+            self.close()
+            super().begin(lock_type)
+
     def rollback(self) -> None:
         """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.
 
