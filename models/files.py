@@ -91,6 +91,15 @@ def make_file(path: Path) -> None:
         ) from error
 
 
+def sync(path: Path) -> None:
+    """Wait until a file, or what a folder says of its files, is on the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def copy(
     source: peewee.SqliteDatabase,
     target: Path,
