@@ -239,6 +239,11 @@ def search_index_is_sound(db: peewee.Database) -> bool:
     return True
 
 
+def rebuild_search_index(db: peewee.Database) -> None:
+    """Make the search index anew from the table. Raises peewee.DatabaseError."""
+    db.execute_sql("INSERT INTO client_search (client_search) VALUES ('rebuild')")
+
+
 def json_array(rows: peewee.Query, column: str) -> peewee.Query:
     """Compose the JSON text of an array of one column of `rows`, in their order."""
     rows = rows.alias("items")
