@@ -24,7 +24,8 @@ def status(db: sqlite.Database) -> tuple[list[str], bool]:
     """Return the names of the migrations still to apply, and whether the database is brand new.
 
     Raises DatabaseUnusable for a file that can't be read, belongs to another program, or was
-    written by a later version of this one. Nothing is written, to none of them.
+    written by a later version of this one. Nothing is changed in any of them; a log that a crash
+    has left is written back by SQLite, as by whoever opens the file.
     """
     path = Path(db.database)
     if not files.check_place(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -213,6 +214,31 @@ def test_serve_says_it_in_one_line_in_a_process_of_its_own(tmp_path):
     path = tmp_path / "clients.sqlite3"
     assert done.stderr == f"Error: The file {path} is not a SQLite database.\n"
     assert path.read_bytes() == b"garbage" * 1000
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own")
+@pytest.mark.parametrize(("prepare", "what"), [("cp {template} $M", "opened"), ("true", "made")])
+def test_a_read_only_file_system_is_refused(template, tmp_path, prepare, what):
+    """It was called a lack of permission, which nobody would have found missing."""
+    script = (
+        f"M={tmp_path} && mount -t tmpfs none $M && {prepare.format(template=template)}"
+        " && mount -o remount,ro $M && echo mounted &&"
+        f" exec {sys.executable} -m clients_api serve --bind 127.0.0.1:{free_port()}"
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"CLIENTS_API_INSTANCE_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    if not done.stdout:
+        assert "unshare" in done.stderr or "mount" in done.stderr
+        pytest.skip(f"may not mount: {done.stderr}")
+    assert (done.returncode, done.stdout) == (1, "mounted\n")
+    path = tmp_path / "clients.sqlite3"
+    assert done.stderr == f"Error: The database {path} can't be {what}: Read-only file system.\n"
 
 
 def test_a_file_of_no_bytes_is_a_new_database(app, file):
