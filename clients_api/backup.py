@@ -40,9 +40,9 @@ def backup(path: Path, target: Path, progress: Progress) -> int:
     with _beside(target) as copy:
         _copy(path, "mode=rw", copy, progress)
         clients = examine(copy, path)
-        _sync(copy)
+        files.sync(copy)
         _name(copy, target)
-    _sync(target.parent)
+    files.sync(target.parent)
     return clients
 
 
@@ -59,14 +59,14 @@ def restore(path: Path, file: Path, progress: Progress) -> Restored:
         _copy(file, _access(file), copy, progress)
         clients = examine(copy, file)
         _migrate(copy)
-        _sync(copy)
+        files.sync(copy)
         if os.geteuid() == 0:
             owner = (path if there else path.parent).stat()
             os.chown(copy, owner.st_uid, owner.st_gid)
         with _alone_with(path):
             kept = _set_aside(path)
             os.replace(copy, path)
-    _sync(path.parent)
+    files.sync(path.parent)
     return Restored(clients, kept)
 
 
@@ -166,13 +166,5 @@ def _set_aside(path: Path) -> Path | None:
     for old, new in zip(files.companions(path), files.companions(kept), strict=True):
         if old.exists():
             os.replace(old, new)
-    _sync(path.parent)
+    files.sync(path.parent)
     return kept if there else None
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

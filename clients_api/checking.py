@@ -10,6 +10,10 @@ import peewee
 
 from .models import Client, Mail, files, migrating, sqlite
 
+REMEDY = "run clients-api check --repair"
+
+_totals = peewee.Table("client_total", ("status", "category_id", "count"))
+
 
 class Finding(NamedTuple):
     """The answer to one question; `faults` says what is wrong, and is empty if nothing is."""
@@ -19,20 +23,29 @@ class Finding(NamedTuple):
     remark: str = "ok"
 
 
-def findings(db: sqlite.Database) -> Iterator[Finding]:
+def findings(db: sqlite.Database, *, repair: bool = False) -> Iterator[Finding]:
     """Examine the current database, and yield what is found as it is found.
 
-    Where migrations are pending, what is not known to be there is not looked at. Raises
-    peewee.OperationalError if the database is locked.
+    In: `repair`, whether to make anew what is wrong and follows from the clients, which is not
+    done in a file that is damaged. Where migrations are pending, what is not known to be there is
+    not looked at. Raises peewee.OperationalError if the database is locked.
     """
-    yield _ask("integrity", files.faults, db)
+    integrity = _ask("integrity", files.faults, db)
+    yield integrity
     yield _ask("foreign keys", orphans, db)
     migrations = _ask("migrations", _pending_migrations, db)
     yield migrations
     if migrations.faults:
         return
-    yield _ask("search index", _search_faults, db)
-    yield _ask("totals", _total_faults, db)
+    for subject, question, make_anew in (
+        ("search index", _search_faults, sqlite.rebuild_search_index),
+        ("totals", _total_faults, _count_anew),
+    ):
+        finding = _ask(subject, question, db)
+        if finding.faults and repair and not integrity.faults:
+            make_anew(db)
+            finding = _ask(subject, question, db)._replace(remark="ok, repaired")
+        yield finding
     yield _ask("mail", _failed_mail, db)._replace(remark=f"ok, {_count_mail('pending')} pending")
 
 
@@ -62,20 +75,29 @@ def _pending_migrations(db: sqlite.Database) -> list[str]:
 
 
 def _search_faults(db: sqlite.Database) -> list[str]:
-    return [] if sqlite.search_index_is_sound(db) else ["differs from the names of the clients"]
-
-
-_totals = peewee.Table("client_total", ("status", "category_id", "count"))
+    if sqlite.search_index_is_sound(db):
+        return []
+    return [f"differs from the names of the clients, {REMEDY}"]
 
 
 def _total_faults(db: sqlite.Database) -> list[str]:
     kept = _totals.select(_totals.status, _totals.category_id, _totals.count)
-    counted = Client.select(
+    with db.atomic("DEFERRED"):
+        same = set(kept.where(_totals.count != 0).bind(db).tuples()) == set(_counted().tuples())
+    return [] if same else [f"differ from the number of the clients, {REMEDY}"]
+
+
+def _counted() -> peewee.ModelSelect:
+    return Client.select(
         Client.status, Client.category, peewee.fn.COUNT(Client.id).alias("count")
     ).group_by(Client.status, Client.category)
-    with db.atomic("DEFERRED"):
-        same = set(kept.where(_totals.count != 0).bind(db).tuples()) == set(counted.tuples())
-    return [] if same else ["differ from the number of the clients"]
+
+
+def _count_anew(db: sqlite.Database) -> None:
+    columns = [_totals.status, _totals.category_id, _totals.count]
+    with db.atomic():
+        _totals.delete().execute(db)
+        _totals.insert(_counted(), columns=columns).execute(db)
 
 
 def _failed_mail(db: sqlite.Database) -> list[str]:

@@ -91,7 +91,9 @@ def _refusal(error: Exception) -> Refused:
         case _ if sqlite.is_busy(error):
             return _unavailable("The database is busy.")
         case _ if sqlite.is_full(error):
-            log.error("The database can't be written in request %s: %s", _request_id(), error)
+            log.error("The database can't be used in request %s: %s", _request_id(), error)
+            if flask.request.method in ("GET", "HEAD"):
+                return _unavailable("The database can't be used.")
             return Refused(
                 HTTPStatus.INSUFFICIENT_STORAGE,
                 "The change could not be stored, and nothing was changed. "

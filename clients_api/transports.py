@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from .mail import one_line
+from .models import files
 
 log = logging.getLogger("clients_api")
 
@@ -43,7 +44,10 @@ def transport(url: str) -> Folder | Server:
 
 
 class Folder:
-    """Writes each message as an .eml file, named like its Message-ID; the folder is made."""
+    """Writes each message as an .eml file, named like its Message-ID; the folder is made.
+
+    What was written outlasts a power cut: it is noted as sent, and not written again.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -54,8 +58,11 @@ class Folder:
         is_ascii = (sender + recipient).isascii()
         content = message.as_bytes(policy=message.policy.clone(utf8=not is_ascii))
         try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._path.is_dir():
+                self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                files.sync(self._path.parent)
             self._write(self._path / name, content)
+            files.sync(self._path)
         except OSError as error:
             raise Unreachable(f"The folder {self._path} can't be written: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -59,7 +60,9 @@ def check_place(path: Path) -> bool:
     if not path.is_file() or 0 < size < SMALLEST_BYTES:
         raise sqlite.DatabaseUnusable(f"The file {path} is not a SQLite database.")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise sqlite.DatabaseUnusable(f"The database {path} can't be opened: Permission denied.")
+        is_mounted_so = os.statvfs(path).f_flag & os.ST_RDONLY
+        why = os.strerror(errno.EROFS if is_mounted_so else errno.EACCES)
+        raise sqlite.DatabaseUnusable(f"The database {path} can't be opened: {why}.")
     return True
 
 
@@ -89,6 +92,15 @@ def make_file(path: Path) -> None:
         raise sqlite.DatabaseUnusable(
             f"The database {path} can't be made: {error.strerror}."
         ) from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or what a folder says of its files, is on the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def copy(

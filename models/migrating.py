@@ -24,7 +24,8 @@ def status(db: sqlite.Database) -> tuple[list[str], bool]:
     """Return the names of the migrations still to apply, and whether the database is brand new.
 
     Raises DatabaseUnusable for a file that can't be read, belongs to another program, or was
-    written by a later version of this one. Nothing is written, to none of them.
+    written by a later version of this one. Nothing is changed in any of them; a log that a crash
+    has left is written back by SQLite, as by whoever opens the file.
     """
     path = Path(db.database)
     if not files.check_place(path):
@@ -72,9 +73,18 @@ def migrate(db: sqlite.Database) -> list[str]:
             # SQLite waits for nobody who is just turning a new file to write-ahead logging.
             if status(db)[0] == pending:
                 if not sqlite.is_busy(error) or time.monotonic() > deadline:
-                    raise sqlite.DatabaseUnusable(sqlite.reason(error, db.database)) from error
+                    raise sqlite.DatabaseUnusable(_failure(pending[0], db, error)) from error
                 time.sleep(PAUSE_SECONDS)
     return applied
+
+
+def _failure(name: str, db: sqlite.Database, error: Exception) -> str:
+    if sqlite.is_busy(error) or sqlite.is_full(error):
+        return sqlite.reason(error, db.database)
+    return (
+        f"The migration {name} of the database {db.database} failed, and nothing was changed: "
+        f"{error}."
+    )
 
 
 def prepare(db: sqlite.Database) -> None:

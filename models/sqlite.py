@@ -107,6 +107,19 @@ class Database(peewee.SqliteDatabase):
         finally:
             self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begin a transaction; where this thread's connection is read-only, with another one.
+
+        A connection that was opened while the file could not be written never writes.
+        """
+        try:
+            super().begin(lock_type)
+        except peewee.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_READONLY:
+                raise
+            self.close()
+            super().begin(lock_type)
+
     def rollback(self) -> None:
         """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.
 
@@ -224,6 +237,11 @@ def search_index_is_sound(db: peewee.Database) -> bool:
             raise
         return False
     return True
+
+
+def rebuild_search_index(db: peewee.Database) -> None:
+    """Make the search index anew from the table. Raises peewee.DatabaseError."""
+    db.execute_sql("INSERT INTO client_search (client_search) VALUES ('rebuild')")
 
 
 def json_array(rows: peewee.Query, column: str) -> peewee.Query:

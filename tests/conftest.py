@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import re
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from flask.testing import FlaskClient
@@ -26,6 +28,7 @@ from clients_api.service import Service
 
 ROOT = Path(__file__).parents[1]
 _numbers = itertools.count(1)
+T = TypeVar("T")
 
 # Otherwise each of the many processes that tests start would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -265,3 +268,29 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in started:
         if server.process.poll() is None:
             server.stop(signal.SIGKILL)
+
+
+def heeding_modes(work: Callable[[], T]) -> T:
+    """Do `work` where the modes of files count for root too, and return what it returns.
+
+    So do the processes that it starts. Elsewhere than on Linux, root skips the test.
+    """
+    with ThreadPoolExecutor(1, initializer=_give_up_overriding) as thread:
+        return thread.submit(work).result()
+
+
+def _give_up_overriding() -> None:
+    """Let this thread, and what it starts, have no power over files that are not theirs."""
+    if os.geteuid() != 0:
+        return
+    if sys.platform != "linux":
+        pytest.skip("root may do everything")
+    libc = ctypes.CDLL(None)
+    powers = (1, 2)  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, see capabilities(7)
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    for power in powers:
+        assert libc.prctl(24, power, 0, 0, 0) == 0  # PR_CAPBSET_DROP: not to be had by exec
+        for place in range(3):  # effective, permitted, inheritable
+            sets[place] &= ~(1 << power)
+    assert libc.capset(header, sets) == 0

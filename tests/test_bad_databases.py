@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import ROOT, free_port, issue_key
+from conftest import ROOT, free_port, heeding_modes, issue_key
 from gunicorn.app.base import BaseApplication
 
 from clients_api.cli import cli
@@ -157,28 +158,46 @@ def test_a_folder_in_the_place_of_the_file_is_refused(make_app, tmp_path):
     assert result.stderr == f"Error: The file {tmp_path} is not a SQLite database.\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("mode", [0o000, 0o400])
 def test_a_file_without_permission_is_refused(app, file, command, mode):
+    before = files_beside(file)
     file.chmod(mode)
-    result = run(app, command)
+    result = heeding_modes(lambda: run(app, command))
     assert result.exit_code == 1
     assert result.stderr == f"Error: The database {file} can't be opened: Permission denied.\n"
     assert stat.S_IMODE(file.stat().st_mode) == mode
+    file.chmod(0o600)
+    assert files_beside(file) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 @pytest.mark.parametrize("command", ["serve", "migrate", "keys list", "check"])
-def test_a_folder_without_permission_is_refused(app, file, command):
+def test_a_new_database_in_a_folder_without_permission_is_refused(app, file, command):
     file.unlink()
     file.parent.chmod(0o500)
     try:
-        result = run(app, command)
+        result = heeding_modes(lambda: run(app, command))
     finally:
         file.parent.chmod(0o700)
     assert result.exit_code == 1
     assert result.stderr == f"Error: The database {file} can't be made: Permission denied.\n"
+    assert files_beside(file) == {}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("mode", [0o400, 0o500])
+def test_a_database_in_a_folder_without_permission_is_refused(app, file, command, mode):
+    """SQLite keeps files beside it, without which it can neither write nor read."""
+    before = files_beside(file)
+    file.parent.chmod(mode)
+    try:
+        result = heeding_modes(lambda: run(app, command))
+    finally:
+        file.parent.chmod(0o700)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: The database {file} can't be opened")
+    assert result.stderr.count("\n") == 1
+    assert files_beside(file) == before
 
 
 def test_serve_says_it_in_one_line_in_a_process_of_its_own(tmp_path):
@@ -195,6 +214,31 @@ def test_serve_says_it_in_one_line_in_a_process_of_its_own(tmp_path):
     path = tmp_path / "clients.sqlite3"
     assert done.stderr == f"Error: The file {path} is not a SQLite database.\n"
     assert path.read_bytes() == b"garbage" * 1000
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own")
+@pytest.mark.parametrize(("prepare", "what"), [("cp {template} $M", "opened"), ("true", "made")])
+def test_a_read_only_file_system_is_refused(template, tmp_path, prepare, what):
+    """It was called a lack of permission, which nobody would have found missing."""
+    script = (
+        f"M={tmp_path} && mount -t tmpfs none $M && {prepare.format(template=template)}"
+        " && mount -o remount,ro $M && echo mounted &&"
+        f" exec {sys.executable} -m clients_api serve --bind 127.0.0.1:{free_port()}"
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"CLIENTS_API_INSTANCE_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    if not done.stdout:
+        assert "unshare" in done.stderr or "mount" in done.stderr
+        pytest.skip(f"may not mount: {done.stderr}")
+    assert (done.returncode, done.stdout) == (1, "mounted\n")
+    path = tmp_path / "clients.sqlite3"
+    assert done.stderr == f"Error: The database {path} can't be {what}: Read-only file system.\n"
 
 
 def test_a_file_of_no_bytes_is_a_new_database(app, file):

@@ -13,15 +13,16 @@ from clients_api.cli import cli
 from clients_api.models import sqlite
 
 
-def check(app) -> tuple[int, dict[str, str]]:
+def check(app, *options: str) -> tuple[int, dict[str, str]]:
     """Run the check; return its exit status, and what it said by subject."""
-    result = CliRunner().invoke(cli, ["check"], obj=app)
+    result = CliRunner().invoke(cli, ["check", *options], obj=app)
     assert result.stderr == ""
     first, *lines = result.stdout.splitlines()
     assert first == f"SQLite {peewee.sqlite3.sqlite_version}, {app.database.database}"
     return result.exit_code, dict(line.split(": ", 1) for line in lines)
 
 
+REMEDY = ", run clients-api check --repair"
 SOUND = {
     "integrity": "ok",
     "foreign keys": "ok",
@@ -76,15 +77,31 @@ def test_an_index_that_differs_from_the_clients_is_found(app, make_client, name,
     assert sqlite.search_index_is_sound(app.database)
     damage(app, statement)
     status, said = check(app)
-    assert (status, said["search index"]) == (1, "differs from the names of the clients")
+    assert (status, said["search index"]) == (
+        1,
+        f"differs from the names of the clients{REMEDY}",
+    )
     assert said["integrity"] == "ok"
 
 
-def test_a_rebuilt_index_is_sound_again(app, make_client):
+def test_an_index_that_differs_is_repaired(app, api, make_client):
     make_client(client_company_name="Acme")
     damage(app, "UPDATE client SET name_key = 'other'")
-    app.database.execute_sql("INSERT INTO client_search (client_search) VALUES ('rebuild')")
-    assert check(app) == (0, SOUND)
+    assert check(app, "--repair") == (0, SOUND | {"search index": "ok, repaired"})
+    assert check(app, "--repair") == (0, SOUND)
+    assert api.get("/clients?search=other").get_json()["meta"]["total"] == 1
+
+
+def test_totals_that_differ_are_repaired(app, api, make_client):
+    for number in range(3):
+        make_client(client_company_name=f"Acme {number}")
+    damage(app, "UPDATE client SET status = 'suspended' WHERE id = 2", "DELETE FROM client_total")
+    assert check(app, "--repair") == (0, SOUND | {"totals": "ok, repaired"})
+    totals = {
+        status: api.get(f"/clients?status={status}").get_json()["meta"]["total"]
+        for status in ("active", "suspended")
+    }
+    assert totals == {"active": 2, "suspended": 1}
 
 
 def test_a_locked_index_is_not_taken_for_a_bad_one(app, make_app):
@@ -103,7 +120,7 @@ def test_a_locked_index_is_not_taken_for_a_bad_one(app, make_app):
 def test_totals_that_differ_from_the_clients_are_found(app, make_client, statement):
     make_client()
     damage(app, statement)
-    assert check(app) == (1, SOUND | {"totals": "differ from the number of the clients"})
+    assert check(app) == (1, SOUND | {"totals": f"differ from the number of the clients{REMEDY}"})
 
 
 def test_rows_that_refer_to_nothing_are_counted(app, make_client):
@@ -112,8 +129,10 @@ def test_rows_that_refer_to_nothing_are_counted(app, make_client):
     assert check(app) == (1, SOUND | {"foreign keys": "2 of client_tag refer to no tag"})
 
 
-def test_a_damaged_page_is_found(app, make_client):
+@pytest.mark.parametrize("options", [(), ("--repair",)])
+def test_a_damaged_page_is_found_and_nothing_is_written(app, make_client, options):
     make_client()
+    damage(app, "UPDATE client SET name_key = 'other'")  # which could be repaired elsewhere
     app.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     query = "SELECT rootpage FROM sqlite_master WHERE name = 'client_name'"
     (page,) = app.database.execute_sql(query).fetchone()
@@ -122,9 +141,11 @@ def test_a_damaged_page_is_found(app, make_client):
     content = bytearray(file.read_bytes())
     content[(page - 1) * 4096 : page * 4096] = b"\xaa" * 4096
     file.write_bytes(content)
-    status, said = check(app)
+    status, said = check(app, *options)
+    app.database.close_all()
     assert status == 1
     assert said["integrity"] not in ("ok", "")
+    assert file.read_bytes() == content
 
 
 def test_pending_migrations_are_a_fault_and_nothing_is_migrated(app, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""A disk that is full, and a log that grew: what is stored stays readable, and it passes."""
+"""A disk that is full or read-only, and a log that grew: what is stored is read, and it passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from conftest import Caller, issue_key
+from conftest import Caller, expect_error, heeding_modes, issue_key
 
 from clients_api.models import sqlite
 
@@ -69,6 +69,50 @@ def test_a_full_disk_stops_writes_alone_and_nothing_that_was_stored_is_lost(star
     assert status == 201
     assert call(server, "GET", "/clients")[1]["meta"]["total"] == len(stored) + 1
     assert server.stop() == 0
+
+
+def let_write(folder: Path, is_allowed: bool) -> None:
+    """Allow or forbid to write to the database in a folder, and to make files beside it."""
+    for file in folder.glob("clients.sqlite3*"):
+        file.chmod(0o600 if is_allowed else 0o400)
+    folder.chmod(0o700 if is_allowed else 0o500)
+
+
+def test_a_read_only_database_is_read_and_is_written_again_when_it_can_be(app, api):
+    """Connections that were opened meanwhile used to stay read-only until the process ended."""
+    body = {"first_name": "A", "last_name": "B", "email": "a@acme.example"}
+    stored = api.post("/clients", body).get_json()["data"]
+    body["email"] = "b@acme.example"
+    folder = Path(app.instance_path)
+
+    def be_a_thread_of_a_server() -> None:
+        let_write(folder, False)
+        for _ in range(2):
+            expect_error(api.post("/clients", body), 507)
+            assert api.get(f"/clients/{stored['id']}").get_json()["data"] == stored
+        assert api.get("/ready").status_code == 200
+        let_write(folder, True)
+        assert api.post("/clients", body).status_code == 201
+        assert api.get("/clients").get_json()["meta"]["total"] == 2
+
+    heeding_modes(be_a_thread_of_a_server)
+
+
+def test_a_database_that_can_not_be_opened_any_more_is_unavailable(app, api):
+    """It used to be said of a GET too that the change could not be stored."""
+    assert api.get("/clients").status_code == 200
+    folder = Path(app.instance_path)
+
+    def be_a_thread_of_a_server() -> None:
+        folder.chmod(0)
+        try:
+            expect_error(api.get("/clients"), 503)
+            expect_error(api.get("/ready"), 503)
+        finally:
+            folder.chmod(0o700)
+        assert api.get("/clients").status_code == 200
+
+    heeding_modes(be_a_thread_of_a_server)
 
 
 def test_the_log_that_a_reader_held_open_shrinks_when_it_is_gone(make_app, monkeypatch):

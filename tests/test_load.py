@@ -71,7 +71,7 @@ def at_once(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def make_client(line: Line, number: int = 0, **more: Any) -> dict[str, Any]:
+def make_client(line: Line, number: int | str = 0, **more: Any) -> dict[str, Any]:
     body = {"first_name": "J", "last_name": "D", "email": f"j{number}@acme.example", **more}
     status, answer = line.call("POST", "/clients", body)
     assert status == 201, answer

@@ -410,6 +410,27 @@ def test_a_message_becomes_a_file_that_only_its_owner_reads(app):
     assert mails(app)[0]["status"] == "sent"
 
 
+def test_a_file_and_its_name_are_on_the_disk_before_the_mail_is_noted_as_sent(app, monkeypatch):
+    """Its name used to be in memory alone, for some seconds in which a power cut took it."""
+    queue(app)
+    folder = Path(app.instance_path) / "mail"
+    synced: list[tuple[Path, int, str]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        file = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((file, len(list(folder.glob("*.eml"))), mails(app)[0]["status"]))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    assert deliver_due(app) == [None]
+    made, content, name = synced
+    assert made == (folder.parent, 0, "pending")
+    assert (content[0].parent, *content[1:]) == (folder, 0, "pending")
+    assert name == (folder, 1, "pending")
+    assert mails(app)[0]["status"] == "sent"
+
+
 def test_a_message_that_is_sent_again_replaces_its_file(app):
     queue(app)
     deliver_due(app)

@@ -128,7 +128,10 @@ def _reading(file: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _writing(file: str) -> Iterator[BinaryIO]:
-    """Open a file that takes its name when it is complete; what is no file is written as it is."""
+    """Open a file that takes its name when it is complete; what is no file is written as it is.
+
+    A new one is for its owner alone, and one that replaces another is for whom that was.
+    """
     path = Path(file).resolve()
     if file == "-":
         yield sys.stdout.buffer
@@ -138,14 +141,20 @@ def _writing(file: str) -> Iterator[BinaryIO]:
             yield stream
     else:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         try:
-            with unfinished.open("wb") as stream:
+            with open(unfinished, "wb", opener=_private) as stream:
+                os.fchmod(stream.fileno(), mode)
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 COMMANDS = (import_, export)

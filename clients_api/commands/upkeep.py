@@ -45,8 +45,9 @@ def restore(ctx: click.Context, file: Path) -> None:
 
 
 @click.command()
+@click.option("--repair", is_flag=True, help="Make search index and totals anew if they are wrong.")
 @click.pass_context
-def check(ctx: click.Context) -> None:
+def check(ctx: click.Context, repair: bool) -> None:
     """Look for damage; exit 1 if something is wrong."""
     db = service(ctx).database
     if migrating.status(db)[1]:
@@ -54,7 +55,7 @@ def check(ctx: click.Context) -> None:
     click.echo(f"SQLite {sqlite3.sqlite_version}, {db.database}")
     wrong = False
     with using(db):
-        for finding in checking.findings(db):
+        for finding in checking.findings(db, repair=repair):
             wrong = wrong or bool(finding.faults)
             click.echo(f"{finding.subject}: {'; '.join(finding.faults) or finding.remark}")
     ctx.exit(1 if wrong else 0)
