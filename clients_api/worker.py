@@ -20,7 +20,7 @@ from gunicorn.http.errors import (
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from .arrival import HEAD_BYTES, Arrival, Unreader
 from .config import SETTINGS
@@ -66,21 +66,39 @@ class Worker(ThreadWorker):
 
     # Until a request is here
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection; where there are as many as may be, drop the slowest caller."""
+    def accept(self, listener: Any) -> bool:
+        """Accept a connection, or tell that nobody waits for it.
+
+        Where there are as many as may be, the slowest caller is dropped.
+        """
         if self.nr_conns >= self.worker_connections - 1 and self.pending_conns:
             self._drop(self.pending_conns[0])
-        super().accept(listener)
+        try:
+            client, address = listener.accept()
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:  # it was the first in the line, and is gone
+            return True
+        self.nr_conns += 1
+        self.enqueue_req(TConn(self.cfg, client, address, listener.getsockname()))
+        return True
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept connections or not; a stopping worker first takes those that wait already."""
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                before = -1
-                while before != self.nr_conns:
-                    before = self.nr_conns
-                    self.accept(listener)
+        """Accept connections or not; a stopping worker will never again."""
         super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """Accept those who are connected already, and close what they connect to.
+
+        The kernel connects callers for as long as a process has the socket open, and resets those
+        whom nobody accepted when the last one closes it. So it is closed as soon as nobody waits,
+        not after the last answer; while there are as many connections as may be, others wait on.
+        """
+        while self.sockets and self.nr_conns < self.worker_connections - 1:
+            if not self.accept(self.sockets[-1]):
+                self.sockets.pop().close()
 
     def enqueue_req(self, conn: Any) -> None:
         """Have the request of a connection handled as soon as all of it is here."""
@@ -144,6 +162,8 @@ class Worker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Close the connections of callers that were waited for long enough."""
+        if not self._accepting and not self.alive:
+            self._stop_listening()
         now = time.monotonic()
         for conn in list(self.pending_conns):
             if not self.alive and not self.cfg.is_ssl and not conn.arrival.data:
