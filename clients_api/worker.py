@@ -111,22 +111,20 @@ class Worker(ThreadWorker):
         conn.arrival = Arrival(self._body_limit)
         conn.arrival.data += conn.parser.unreader.take_buffered()
         conn.timeout = time.monotonic() + ARRIVAL_SECONDS
+        conn.is_pending = False
         conn.sock.setblocking(False)
-        self.pending_conns.append(conn)
-        self.poller.register(
-            conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
-        )
-        self.on_pending_socket_readable(conn, conn.sock)
+        self._take_in(conn)
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """Take what has arrived, and hand the request to a thread if that is all of it."""
         if self.cfg.is_ssl:
             super().on_pending_socket_readable(conn, client)
-            return
+        elif conn.is_pending:  # it may have been dropped in the same turn of the loop
+            self._take_in(conn)
+
+    def _take_in(self, conn: Any) -> None:
         try:
             is_complete = self._receive(conn)
-        except BlockingIOError:
-            return
         except OSError as error:
             log.debug("A caller is gone before its request was here: %s", error)
             self._drop(conn)
@@ -140,12 +138,17 @@ class Worker(ThreadWorker):
                 conn.parser.unreader.unread(bytes(conn.arrival.data))
                 conn.arrival.data.clear()
                 super().enqueue_req(conn)
+            elif not conn.is_pending:
+                self._wait_for(conn)
 
     def _receive(self, conn: Any) -> bool:
         arrival = conn.arrival
         if arrival.data and arrival.is_complete():
             return True  # it came together with the one before it
-        data = conn.sock.recv(RECEIVE_BYTES)
+        try:
+            data = conn.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
         arrival.data += data
         if not data:
             raise ConnectionAbortedError("hung up")
@@ -178,9 +181,18 @@ class Worker(ThreadWorker):
         self._take_off(conn)
         self._close(conn)
 
+    def _wait_for(self, conn: Any) -> None:
+        conn.is_pending = True
+        self.pending_conns.append(conn)
+        self.poller.register(
+            conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
+        )
+
     def _take_off(self, conn: Any) -> None:
-        self.poller.unregister(conn.sock)
-        self.pending_conns.remove(conn)
+        if self.cfg.is_ssl or conn.is_pending:
+            conn.is_pending = False
+            self.poller.unregister(conn.sock)
+            self.pending_conns.remove(conn)
 
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
