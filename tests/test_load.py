@@ -197,9 +197,8 @@ def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(star
     at_once(17, command)
     print(f"4 SIGHUP and SIGTERM: {dict(answered)}, {len(reset)} reset")
     assert set(answered) == {200}
-    # Between the last look for callers and the close of the socket are some 50 µs, in which the
-    # kernel may connect one more. Whoever was connected before the signal is answered.
-    assert len(reset) <= 1
+    # Between the last look for callers and the close of the socket are some 50 µs, or as long as
+    # other processes have the processor; whom the kernel connects then, it resets.
     assert all(since > stopped[0] for since in reset)
 
 
