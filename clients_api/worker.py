@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import resource
 import selectors
@@ -20,7 +21,7 @@ from gunicorn.http.errors import (
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from .arrival import HEAD_BYTES, Arrival, Unreader
 from .config import SETTINGS
@@ -66,21 +67,39 @@ class Worker(ThreadWorker):
 
     # Until a request is here
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection; where there are as many as may be, drop the slowest caller."""
+    def accept(self, listener: Any) -> bool:
+        """Accept a connection, or tell that nobody waits for it.
+
+        Where there are as many as may be, the slowest caller is dropped.
+        """
         if self.nr_conns >= self.worker_connections - 1 and self.pending_conns:
             self._drop(self.pending_conns[0])
-        super().accept(listener)
+        try:
+            client, address = listener.accept()
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:  # it was the first in the line, and is gone
+            return True
+        self.nr_conns += 1
+        self.enqueue_req(TConn(self.cfg, client, address, listener.getsockname()))
+        return True
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept connections or not; a stopping worker first takes those that wait already."""
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                before = -1
-                while before != self.nr_conns:
-                    before = self.nr_conns
-                    self.accept(listener)
+        """Accept connections or not; a stopping worker will never again."""
         super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """Accept those who are connected already, and close what they connect to.
+
+        The kernel connects callers for as long as a process has the socket open, and resets those
+        whom nobody accepted when the last one closes it. So it is closed as soon as nobody waits,
+        not after the last answer; while there are as many connections as may be, others wait on.
+        """
+        while self.sockets and self.nr_conns < self.worker_connections - 1:
+            if not self.accept(self.sockets[-1]):
+                self.sockets.pop().close()
 
     def enqueue_req(self, conn: Any) -> None:
         """Have the request of a connection handled as soon as all of it is here."""
@@ -93,22 +112,20 @@ class Worker(ThreadWorker):
         conn.arrival = Arrival(self._body_limit)
         conn.arrival.data += conn.parser.unreader.take_buffered()
         conn.timeout = time.monotonic() + ARRIVAL_SECONDS
+        conn.is_pending = False
         conn.sock.setblocking(False)
-        self.pending_conns.append(conn)
-        self.poller.register(
-            conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
-        )
-        self.on_pending_socket_readable(conn, conn.sock)
+        self._take_in(conn)
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """Take what has arrived, and hand the request to a thread if that is all of it."""
         if self.cfg.is_ssl:
             super().on_pending_socket_readable(conn, client)
-            return
+        elif conn.is_pending:  # it may have been dropped in the same turn of the loop
+            self._take_in(conn)
+
+    def _take_in(self, conn: Any) -> None:
         try:
             is_complete = self._receive(conn)
-        except BlockingIOError:
-            return
         except OSError as error:
             log.debug("A caller is gone before its request was here: %s", error)
             self._drop(conn)
@@ -122,12 +139,17 @@ class Worker(ThreadWorker):
                 conn.parser.unreader.unread(bytes(conn.arrival.data))
                 conn.arrival.data.clear()
                 super().enqueue_req(conn)
+            elif not conn.is_pending:
+                self._wait_for(conn)
 
     def _receive(self, conn: Any) -> bool:
         arrival = conn.arrival
         if arrival.data and arrival.is_complete():
             return True  # it came together with the one before it
-        data = conn.sock.recv(RECEIVE_BYTES)
+        try:
+            data = conn.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
         arrival.data += data
         if not data:
             raise ConnectionAbortedError("hung up")
@@ -144,6 +166,8 @@ class Worker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Close the connections of callers that were waited for long enough."""
+        if not self._accepting and not self.alive:
+            self._stop_listening()
         now = time.monotonic()
         for conn in list(self.pending_conns):
             if not self.alive and not self.cfg.is_ssl and not conn.arrival.data:
@@ -158,9 +182,18 @@ class Worker(ThreadWorker):
         self._take_off(conn)
         self._close(conn)
 
+    def _wait_for(self, conn: Any) -> None:
+        conn.is_pending = True
+        self.pending_conns.append(conn)
+        self.poller.register(
+            conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
+        )
+
     def _take_off(self, conn: Any) -> None:
-        self.poller.unregister(conn.sock)
-        self.pending_conns.remove(conn)
+        if self.cfg.is_ssl or conn.is_pending:
+            conn.is_pending = False
+            self.poller.unregister(conn.sock)
+            self.pending_conns.remove(conn)
 
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
@@ -199,10 +232,21 @@ class Worker(ThreadWorker):
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep or close the connection of a request that was answered."""
-        if fs.cancelled() or fs.exception() is not None or fs.result():
-            super().finish_request(conn, fs)
-        else:
+        is_answered = not fs.cancelled() and fs.exception() is None
+        if is_answered and not fs.result():
             self._leave(conn)
+            return
+        if is_answered and not self.cfg.is_ssl:
+            self._look_for_next(conn)
+        super().finish_request(conn, fs)
+
+    def _look_for_next(self, conn: Any) -> None:
+        if conn.parser.unreader.buf.getvalue():
+            return  # it came together with the one before it
+        # A busy caller has sent its next request by now, which saves the poller a turn.
+        conn.sock.setblocking(False)
+        with contextlib.suppress(OSError):  # if the caller is gone, the poller says so too
+            conn.parser.unreader.unread(conn.sock.recv(RECEIVE_BYTES))
 
     def _leave(self, conn: Any) -> None:
         """Hang up, and let the caller read the answer and do the same (RFC 9112, section 9.6)."""

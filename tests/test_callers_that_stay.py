@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import Callable
 
+import pytest
 from conftest import Server
 
 
@@ -33,3 +35,27 @@ def test_a_caller_that_does_not_hang_up_keeps_nobody_waiting(
         caller.close()
     assert seconds < 1, seconds
     assert server.stop() == 0
+
+
+def test_a_stopping_server_answers_whom_it_knows_and_refuses_all_others(
+    start_server: Callable[..., Server],
+) -> None:
+    # The kernel went on to connect callers, whom nobody accepted, and reset them in the end.
+    server = start_server()
+    address = ("127.0.0.1", server.port)
+    with _call(server, "keep-alive") as idle, socket.create_connection(address, 10) as slow:
+        slow.sendall(b"GET /api/health HTTP/1.1\r\n")
+        _call(server, "close").close()  # accepted after them
+        server.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        with pytest.raises(ConnectionRefusedError):
+            while time.monotonic() < deadline:
+                socket.create_connection(address, 10).close()
+                time.sleep(0.05)
+        idle.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        slow.sendall(b"Host: localhost\r\n\r\n")
+        for caller in (idle, slow):
+            answer = caller.makefile("rb").read()
+            assert b" 200 OK" in answer
+            assert b"connection: close" in answer.lower()
+    assert server.process.wait(10) == 0

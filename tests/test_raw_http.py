@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -141,20 +142,48 @@ def test_callers_can_not_fill_the_memory_with_requests_that_do_not_end(server, c
     assert megabytes() - before < 50
 
 
-def test_callers_can_not_take_all_files_that_the_server_may_open(start_server):
-    # A worker that could accept no connection for want of files ended, with all its requests.
+@pytest.fixture
+def small_server(start_server: Callable[..., Server]) -> Server:
+    """A server that may open so few files that it has room for 50 callers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
     try:
-        server = start_server(RATELIMIT_ENABLED="false")
+        return start_server(RATELIMIT_ENABLED="false")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_callers_can_not_take_all_files_that_the_server_may_open(small_server):
+    # A worker that could accept no connection for want of files ended, with all its requests.
+    server = small_server
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             caller = socket.create_connection(("127.0.0.1", server.port), timeout=10)
             stack.enter_context(caller).sendall(HEALTH[:20])
         assert ask(server) < 1
     assert "Too many open files" not in server.log.read_text()
+    assert server.stop() == 0
+
+
+def test_a_caller_may_be_dropped_in_the_moment_in_which_its_request_comes(small_server):
+    # The worker ended with a KeyError, and with all its requests.
+    server = small_server
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    worker = children.read_text()
+    with contextlib.ExitStack() as stack:
+        callers = []
+        for data in [HEALTH[:20]] * 60 + [HEALTH]:
+            callers.append(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            stack.enter_context(callers[-1]).sendall(data)
+        assert callers.pop().recv(65536)  # by now the others are accepted, and the first dropped
+        os.kill(int(worker), signal.SIGSTOP)
+        stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+        for caller in callers:
+            with contextlib.suppress(ConnectionError):
+                caller.sendall(HEALTH[20:])
+        os.kill(int(worker), signal.SIGCONT)
+        ask(server)
+        assert children.read_text() == worker
     assert server.stop() == 0
 
 
