@@ -168,6 +168,9 @@ class Worker(ThreadWorker):
         """Close the connections of callers that were waited for long enough."""
         if not self._accepting and not self.alive:
             self._stop_listening()
+        if self.alive and self._is_stale():
+            log.warning("The database can be written again: a new worker begins.")
+            self.alive = False
         now = time.monotonic()
         for conn in list(self.pending_conns):
             if not self.alive and not self.cfg.is_ssl and not conn.arrival.data:
@@ -177,6 +180,9 @@ class Worker(ThreadWorker):
                 self._drop(conn)
         while self._leaving and self._leaving[0].timeout <= now:
             self._part(self._leaving[0])
+
+    def _is_stale(self) -> bool:
+        return isinstance(self.wsgi, Service) and self.wsgi.database.is_stale
 
     def _drop(self, conn: Any) -> None:
         self._take_off(conn)

@@ -5,6 +5,7 @@ Everything else is composed by Peewee, so that another database takes another mo
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -45,6 +46,9 @@ class Database(peewee.SqliteDatabase):
         self._open_lock = threading.Lock()
         self._of_thread = threading.local()
         self._writer = threading.Lock()
+        # A connection that was opened while the file could not be written never writes, and SQLite
+        # lets those of a process share some of that: only a new process is sure to write again.
+        self.is_stale = False
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -81,6 +85,9 @@ class Database(peewee.SqliteDatabase):
         try:
             with self.atomic():
                 yield
+        except ERRORS as error:
+            self._renew_if_stale(error)
+            raise
         finally:
             self._writer.release()
 
@@ -107,18 +114,13 @@ class Database(peewee.SqliteDatabase):
         finally:
             self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
-    def begin(self, lock_type: str | None = None) -> None:
-        """Begin a transaction; where this thread's connection is read-only, with another one.
-
-        A connection that was opened while the file could not be written never writes.
-        """
-        try:
-            super().begin(lock_type)
-        except peewee.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_READONLY:
-                raise
+    def _renew_if_stale(self, error: Exception) -> None:
+        """Close this thread's connection if it is read-only, and the file no longer."""
+        path = Path(self.database)
+        may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        if may_write and _code(error) == sqlite3.SQLITE_READONLY:
+            self.is_stale = True
             self.close()
-            super().begin(lock_type)
 
     def rollback(self) -> None:
         """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.

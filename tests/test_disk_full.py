@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from conftest import Caller, expect_error, heeding_modes, issue_key
 
@@ -92,10 +96,37 @@ def test_a_read_only_database_is_read_and_is_written_again_when_it_can_be(app, a
             assert api.get(f"/clients/{stored['id']}").get_json()["data"] == stored
         assert api.get("/ready").status_code == 200
         let_write(folder, True)
+        expect_error(api.post("/clients", body), 507)  # which finds out that it can
         assert api.post("/clients", body).status_code == 201
         assert api.get("/clients").get_json()["meta"]["total"] == 2
 
     heeding_modes(be_a_thread_of_a_server)
+
+
+def test_a_server_writes_again_after_a_time_in_which_it_could_not(start_server):
+    """All its connections were opened while the file was read-only, and share that."""
+
+    def operate() -> None:
+        server = start_server("--workers", "1", RATELIMIT_ENABLED="false")
+        numbers = itertools.count()
+
+        def create(_: int = 0) -> tuple[int, Any]:
+            body = {"first_name": "A", "last_name": "B", "email": f"a{next(numbers)}@acme.example"}
+            return call(server, "POST", "/clients", body)
+
+        let_write(server.folder, False)
+        with ThreadPoolExecutor(6) as callers:
+            assert {status for status, _ in callers.map(create, range(12))} == {507}
+            assert call(server, "GET", "/clients")[0] == 200
+            let_write(server.folder, True)
+            deadline = time.monotonic() + 10
+            while {status for status, _ in callers.map(create, range(12))} != {201}:
+                assert time.monotonic() < deadline, server.log.read_text()
+                time.sleep(0.2)
+            assert {status for status, _ in callers.map(create, range(30))} == {201}
+        assert server.stop() == 0
+
+    heeding_modes(operate)
 
 
 def test_a_database_that_can_not_be_opened_any_more_is_unavailable(app, api):
