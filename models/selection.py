@@ -76,10 +76,10 @@ class Selection:
     def _steps_worth(self, wanted: int, sort: str) -> int:
         """Return how far to go down the list for `wanted` hits, before looking them all up.
 
-        As far as costs no more than that; and nowhere if the hits, were they spread evenly,
-        would not be found so soon.
+        As far as costs no more than that; and nowhere if all hits are wanted, or if these, were
+        they spread evenly, would not be found so soon.
         """
-        if not self._search:
+        if not self._search or self._hits <= wanted:
             return 0
         (name, _) = self._search[0]
         in_index = self.reader.sorts[sort] is self.reader.searches[name].column
