@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from .models import Client, Mail, files, migrating, sqlite
 REMEDY = "run clients-api check --repair"
 
 _totals = peewee.Table("client_total", ("status", "category_id", "count"))
+_grams = peewee.Table("client_gram", ("gram", "count"))
 
 
 class Finding(NamedTuple):
@@ -38,7 +40,7 @@ def findings(db: sqlite.Database, *, repair: bool = False) -> Iterator[Finding]:
     if migrations.faults:
         return
     for subject, question, make_anew in (
-        ("search index", _search_faults, sqlite.rebuild_search_index),
+        ("search index", _search_faults, _index_anew),
         ("totals", _total_faults, _count_anew),
     ):
         finding = _ask(subject, question, db)
@@ -75,9 +77,30 @@ def _pending_migrations(db: sqlite.Database) -> list[str]:
 
 
 def _search_faults(db: sqlite.Database) -> list[str]:
-    if sqlite.search_index_is_sound(db):
+    if sqlite.search_index_is_sound(db) and _grams_are_sound(db):
         return []
     return [f"differs from the names of the clients, {REMEDY}"]
+
+
+def _grams_are_sound(db: sqlite.Database) -> bool:
+    kept = _grams.select(_grams.gram, _grams.count).where(_grams.count != 0)
+    with db.atomic("DEFERRED"):
+        return dict(kept.bind(db).tuples()) == _counted_grams()
+
+
+def _counted_grams() -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for (name,) in Client.select(Client.name_key).tuples().iterator():
+        counted.update({name[i : i + size] for i in range(len(name)) for size in (1, 2)})
+    return counted
+
+
+def _index_anew(db: sqlite.Database) -> None:
+    with db.atomic():
+        sqlite.rebuild_search_index(db)
+        _grams.delete().execute(db)
+        for row in _counted_grams().items():
+            _grams.insert([row], columns=[_grams.gram, _grams.count]).execute(db)
 
 
 def _total_faults(db: sqlite.Database) -> list[str]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import peewee
 
-from . import ownership, sqlite
+from . import ownership
 from .base import BaseModel, Record, now, prepared
 from .category import Category
 from .client_queries import (
     OWNER_COLUMNS,
     client_columns,
     client_conditions,
+    client_searches,
     client_sorts,
     join_to_client,
     search_condition,
@@ -82,8 +83,8 @@ class Client(BaseModel):
         writes it), `created_before` (before), `updated_after`, `updated_before`.
         """
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
-        if search:
-            conditions.append(search_condition(search))
+        if needle := (search or "").strip():
+            conditions.append(search_condition(needle))
         if email is not None:
             conditions.append(("email", (fold(email),)))
         if keys := {fold(title) for title in tag}:
@@ -261,7 +262,7 @@ reader = Reader(
     conditions=client_conditions(Client),
     sorts=client_sorts(Client),
     totals=ClientTotal,
-    counts={"search": lambda phrase: sqlite.count_found("client_search", phrase)},
+    searches=client_searches(Client),
     streamed=OWNER_COLUMNS,
 )
 

@@ -13,12 +13,13 @@ from . import sqlite
 from .category import Category
 from .custom_field import CustomField, CustomValue
 from .folding import fold
-from .reader import Condition
+from .reader import Condition, Search
 from .tag import ClientTag, Tag
 from .user import User, full_name
 
 Owner = User.alias("owner")
 OWNER_COLUMNS = (Owner.first_name, Owner.last_name, Owner.email)
+_grams = peewee.Table("client_gram", ("gram", "count"))
 
 
 def client_columns(client: Any) -> tuple[Any, ...]:
@@ -80,11 +81,37 @@ def join_to_client(query: peewee.ModelSelect, client: Any) -> peewee.ModelSelect
 
 
 def search_condition(text: str) -> Condition:
-    """Return the filter for a part of the company name: by the index, where that is long enough."""
+    """Return the filter for a part of the company name, which is trimmed and not empty."""
     needle = fold(text)
-    if len(needle) < sqlite.TRIGRAM:
-        return "search_short", (needle,)
-    return "search", (sqlite.phrase(needle),)
+    return "search" if len(needle) >= sqlite.TRIGRAM else "search_short", (needle,)
+
+
+def client_searches(client: Any) -> dict[str, Search]:
+    """Return the filters by a part of the company name: one for any, one for one or two characters.
+
+    Both have the one index; the short ones are counted as clients change.
+    """
+
+    def holds(name_key: Any, needle: Any) -> peewee.Expression:
+        return peewee.fn.INSTR(name_key, needle) > 0
+
+    def ids(needle: Any) -> peewee.Query:
+        return sqlite.found("client_search", needle, peewee.SQL("rowid").alias("id"))
+
+    def count(needle: Any) -> peewee.Query:
+        return sqlite.found("client_search", needle, peewee.fn.COUNT(peewee.SQL("*")))
+
+    def short_ids(needle: Any) -> peewee.Query:
+        return sqlite.found_short("client_trigram", needle)
+
+    def short_count(needle: Any) -> peewee.Query:
+        total = peewee.fn.COALESCE(peewee.fn.SUM(_grams.count), 0)
+        return _grams.select(total).where(_grams.gram == needle)
+
+    return {
+        "search": Search(ids, count, client.name_key, holds),
+        "search_short": Search(short_ids, short_count, client.name_key, holds),
+    }
 
 
 def client_conditions(client: Any) -> dict[str, Any]:
@@ -99,8 +126,6 @@ def client_conditions(client: Any) -> dict[str, Any]:
         "created_before": lambda moment: client.created < moment,
         "updated_after": lambda moment: client.updated >= moment,
         "updated_before": lambda moment: client.updated < moment,
-        "search": lambda phrase: sqlite.search(client.id, "client_search", phrase),
-        "search_short": lambda needle: peewee.fn.INSTR(client.name_key, needle) > 0,
         "custom": lambda field_id, value: _has_value(client, field_id, value),
     }
 

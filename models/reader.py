@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
 from .base import Prepared, Record, column_names
 from .errors import NotFound
+from .selection import Condition, Row, Selection, Shape
 
-Row = tuple[Any, ...]
-Condition = tuple[str, tuple[Any, ...]]
+__all__ = ["Condition", "Reader", "Row", "Search", "Selection"]
+
+
+class Search(NamedTuple):
+    """A filter with an index of its own. Each function takes the values of a condition.
+
+    `ids` is the query of what the index finds, as the column `id`; `count` that of how many these
+    are; `holds` tests the `column` of a single record, without the index.
+    """
+
+    ids: Callable[..., peewee.Query]
+    count: Callable[..., peewee.Query]
+    column: peewee.Field
+    holds: Callable[..., peewee.Expression]
 
 
 class Reader:
@@ -23,8 +36,8 @@ class Reader:
     every record meets (None: all are); `conditions`, for each filter a function from parameters
     to a condition; `sorts`, for each sort the expression (never null) to order by; `totals`, a
     table in which triggers keep the counts of records by some of the filters, if there is one;
-    `counts`, for a filter that stands alone a query of the total that is cheaper than counting
-    records; `streamed`, what a stream reads behind the other columns.
+    `searches`, filters with an index of their own, one of which at most is in a selection;
+    `streamed`, what a stream reads behind the other columns.
     """
 
     def __init__(
@@ -38,7 +51,7 @@ class Reader:
         conditions: Mapping[str, Callable[..., Any]],
         sorts: Mapping[str, Any],
         totals: type[peewee.Model] | None = None,
-        counts: Mapping[str, Callable[..., peewee.Query]] = MappingProxyType({}),
+        searches: Mapping[str, Search] = MappingProxyType({}),
         streamed: tuple[Any, ...] = (),
     ) -> None:
         self.noun = noun
@@ -47,13 +60,13 @@ class Reader:
         self.columns = column_names(columns)
         self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
+        self.searches = searches
         self._selected = columns
         self._streamed = streamed
         self._join = join
         self._scope = [] if scope is None else [scope]
         self._conditions = conditions
         self._totals = totals
-        self._counts = counts
         self._by_id = Prepared(self._compose_by_id)
         self._page = Prepared(self._compose_page)
         self._stream = Prepared(self._compose_stream)
@@ -76,56 +89,98 @@ class Reader:
     def _rows(self, *more: Any) -> peewee.ModelSelect:
         return self._join(self.model.select(*self._selected, *more))
 
-    def _filtered(
-        self, query: peewee.ModelSelect, values: tuple[Any, ...], shape: tuple[tuple[str, int], ...]
-    ) -> peewee.ModelSelect:
+    def _parted(
+        self, values: Iterable[Any], where: Shape
+    ) -> tuple[list[tuple[Search, list[Any]]], list[Any]]:
+        """Return the search, if there is one, with its values, and the other conditions."""
         rest = iter(values)
-        conditions = [
-            self._conditions[name](*(next(rest) for _ in range(count))) for name, count in shape
-        ]
-        conditions += self._scope
+        given = [(name, [next(rest) for _ in range(count)]) for name, count in where]
+        searches = [(self.searches[name], own) for name, own in given if name in self.searches]
+        others = [self._conditions[name](*own) for name, own in given if name not in self.searches]
+        return searches, others + self._scope
+
+    def _filtered(
+        self, query: peewee.ModelSelect, values: Iterable[Any], where: Shape, tested: bool
+    ) -> peewee.ModelSelect:
+        searches, conditions = self._parted(values, where)
+        for search, own in searches:
+            found = search.holds(search.column, *own) if tested else self.id.in_(search.ids(*own))
+            conditions.append(found)
         return query.where(_all(conditions)) if conditions else query
 
-    def _compose_total(self, *values: Any, where: tuple[tuple[str, int], ...]) -> peewee.Query:
+    def _compose_total(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
         names = [name for name, _ in where]
-        if len(names) == 1 and names[0] in self._counts:
-            return self._counts[names[0]](*values)
+        if len(names) == 1 and names[0] in self.searches:
+            return self.searches[names[0]].count(*values)
         columns = self._totals._meta.columns if self._totals else {}
         if not self._totals or not columns.keys() >= set(names):
             query = self.model.select(peewee.fn.COUNT(peewee.SQL("*")))
-            return self._filtered(query, values, where)
+            return self._filtered(query, values, where, tested)
         total = self._totals.select(peewee.fn.COALESCE(peewee.fn.SUM(columns["count"]), 0))
         equal = [columns[name] == value for name, value in zip(names, values, strict=True)]
         return total.where(*equal) if equal else total
 
-    def _compose_stream(self, *values: Any, where: tuple[tuple[str, int], ...]) -> peewee.Query:
-        return self._filtered(self._rows(*self._streamed), values, where).order_by(self.id)
+    def _compose_stream(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
+        rows = self._rows(*self._streamed)
+        return self._filtered(rows, values, where, tested).order_by(self.id)
 
     def _compose_page(
         self,
         *values: Any,
-        where: tuple[tuple[str, int], ...],
+        where: Shape,
         sort: str,
         descending: bool,
         seek: bool,
         skip: bool,
+        walk: bool,
     ) -> peewee.Query:
         # First the ids of the page, from indexes alone; then the joins for these few rows only.
         rest = list(values)
         offset = rest.pop() if skip else None
         limit = rest.pop()
+        steps = rest.pop() if walk else None
         key = self.sorts[sort]
         direction = peewee.Desc if descending else peewee.Asc
         order = [direction(key), direction(self.id)]
-        ids = self.model.select(self.id)
+        bounds = []
         if seek:
             here, last = peewee.Tuple(key, self.id), peewee.Tuple(*rest[-2:])
-            ids = ids.where(here < last if descending else here > last)
+            bounds = [here < last if descending else here > last]
             del rest[-2:]
-        ids = self._filtered(ids, tuple(rest), where).order_by(*order).limit(limit)
+        searches, conditions = self._parted(rest, where)
+        conditions += bounds
+        if walk:
+            ids = self._walked(*searches[0], conditions, order, steps)
+        else:
+            ids = self._sorted([search.ids(*own) for search, own in searches], conditions, order)
+        ids = ids.limit(limit)
         if skip:
             ids = ids.offset(offset)
         return self._rows(key.alias("sort_key")).where(self.id.in_(ids)).order_by(*order)
+
+    def _sorted(
+        self, found: list[peewee.Query], conditions: list[Any], order: list[Any]
+    ) -> peewee.Query:
+        ids = self.model.select(self.id)
+        for hits in found:
+            # CROSS is how SQLite is told to begin with what was found, and not to walk the list.
+            hits = hits.alias("hit")
+            ids = ids.from_(peewee.Join(hits, self.model, "CROSS JOIN", on=hits.c.id == self.id))
+        return (ids.where(_all(conditions)) if conditions else ids).order_by(*order)
+
+    def _walked(
+        self,
+        search: Search,
+        values: list[Any],
+        conditions: list[Any],
+        order: list[Any],
+        steps: Any,
+    ) -> peewee.Query:
+        # SQLite takes the rows of the subquery one by one, in their order, as many as are wanted.
+        walk = self._sorted([], conditions, order).select_extend(search.column)
+        walk = walk.limit(steps).alias("walk")
+        held = search.holds(getattr(walk.c, search.column.column_name), *values)
+        return peewee.Select((walk,), (getattr(walk.c, self.id.column_name),)).where(held)
 
 
 def _all(conditions: list[Any]) -> Any:
@@ -134,44 +189,3 @@ def _all(conditions: list[Any]) -> Any:
         return conditions[0]
     middle = len(conditions) // 2
     return _all(conditions[:middle]) & _all(conditions[middle:])
-
-
-class Selection:
-    """Records that meet some conditions: a query not yet run. The pager runs it."""
-
-    def __init__(self, reader: Reader, conditions: Iterable[Condition]) -> None:
-        conditions = tuple(conditions)
-        self.reader = reader
-        self._where = tuple((name, len(values)) for name, values in conditions)
-        self._values = tuple(value for _, values in conditions for value in values)
-
-    def total(self) -> int:
-        """Count the records, without the joins."""
-        return self.reader._total.scalar(*self._values, where=self._where)
-
-    def page(self, *, sort: str, descending: bool, limit: int, offset: int) -> list[Row]:
-        """Return `limit` rows at most, those after the first `offset`."""
-        return self._rows(limit, offset, sort=sort, descending=descending, seek=False, skip=True)
-
-    def after(
-        self, last: tuple[Any, int] | None, *, sort: str, descending: bool, limit: int
-    ) -> list[Row]:
-        """Return `limit` rows at most, those behind the sort key and id `last` (None: the first).
-
-        The cost is the same at any depth. Behind the reader's columns each row has its sort key.
-        """
-        return self._rows(
-            *(last or ()),
-            limit,
-            sort=sort,
-            descending=descending,
-            seek=last is not None,
-            skip=False,
-        )
-
-    def stream(self) -> Any:
-        """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""
-        return self.reader._stream(*self._values, where=self._where)
-
-    def _rows(self, *values: Any, **shape: Any) -> list[Row]:
-        return self.reader._page.all(*self._values, *values, where=self._where, **shape)

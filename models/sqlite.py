@@ -6,6 +6,7 @@ Everything else is composed by Peewee, so that another database takes another mo
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -205,24 +206,30 @@ def reason(error: Exception, path: str | Path) -> str:
     return f"The database {path} can't be read: {error}. Restore a backup."
 
 
-def search(id: peewee.Field, index: str, phrase: Any) -> peewee.Expression:
-    """Compose the condition that the FTS5 table `index` finds `phrase` in the row of that id."""
-    return id.in_(_found(index, phrase, peewee.SQL("rowid")))
+def found(index: str, needle: Any, column: Any) -> peewee.Query:
+    """Compose `column` of the rows in which the FTS5 table `index` finds `needle`."""
+    return (
+        peewee.Table(index)
+        .select(column)
+        .where(peewee.Expression(peewee.Entity(index), "MATCH", _phrase(needle)))
+    )
 
 
-def count_found(index: str, phrase: Any) -> peewee.Query:
-    """Compose the number of rows in which the FTS5 table `index` finds `phrase`."""
-    return _found(index, phrase, peewee.fn.COUNT(peewee.SQL("*")))
+def _phrase(needle: Any) -> peewee.Expression:
+    # Quoted as one FTS5 string, in which no character has a meaning.
+    quoted = peewee.fn.REPLACE(needle, '"', '""')
+    return peewee.Value('"').concat(quoted).concat('"')
 
 
-def _found(index: str, phrase: Any, column: Any) -> peewee.Query:
-    match = peewee.Expression(peewee.Entity(index), "MATCH", phrase)
-    return peewee.Table(index).select(column).where(match)
+def found_short(terms: str, needle: Any) -> peewee.Query:
+    """Compose the `id` of the rows with a trigram that begins with `needle`, each of them once.
 
-
-def phrase(needle: str) -> str:
-    """Quote `needle` as one FTS5 string, in which no character has a meaning."""
-    return '"' + needle.replace('"', '""') + '"'
+    In: the name of an fts5vocab table of instances; and one or two characters.
+    """
+    table = peewee.Table(terms, ("term", "doc"))
+    last = peewee.Value(needle).concat(chr(sys.maxunicode) * (TRIGRAM - 1))
+    begins = (table.term >= needle) & (table.term <= last)
+    return table.select(table.doc.alias("id")).where(begins).distinct()
 
 
 def search_index_is_sound(db: peewee.Database) -> bool:

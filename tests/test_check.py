@@ -104,6 +104,23 @@ def test_totals_that_differ_are_repaired(app, api, make_client):
     assert totals == {"active": 2, "suspended": 1}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE client_gram SET count = count + 1 WHERE gram = 'cm'",
+        "DELETE FROM client_gram WHERE gram = 'a'",
+        "INSERT INTO client_gram VALUES ('zz', 1)",
+    ],
+)
+def test_counts_of_short_searches_that_differ_from_the_names_are_found(app, make_client, statement):
+    make_client(client_company_name="Acme")
+    app.database.execute_sql(statement)
+    fault = {"search index": f"differs from the names of the clients{REMEDY}"}
+    assert check(app) == (1, SOUND | fault)
+    assert check(app, "--repair") == (0, SOUND | {"search index": "ok, repaired"})
+    assert check(app) == (0, SOUND)
+
+
 def test_a_locked_index_is_not_taken_for_a_bad_one(app, make_app):
     other = sqlite.Database(app.database.database)
     try:

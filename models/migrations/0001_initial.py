@@ -193,23 +193,61 @@ CREATE INDEX mail_due ON mail (due) WHERE status = 'pending';
 """
 
 # The names of clients by every three characters of their folded form. The table holds no text of
-# its own (external content); the triggers keep it the same as client.name_key.
+# its own (external content); the triggers keep it the same as client_text.
+#
+# The two line ends that follow each name make every character of it the first of three, so that
+# names with one or two characters in them are a range of the index's terms (client_trigram). No
+# needle reaches into them: it is trimmed.
+_NAME = "{row}.name_key || char(10, 10)"
+_INDEX = f"INSERT INTO client_search (rowid, name_key) VALUES (new.id, {_NAME.format(row='new')});"
+_UNINDEX = f"""INSERT INTO client_search (client_search, rowid, name_key)
+        VALUES ('delete', old.id, {_NAME.format(row="old")});"""
 SEARCH = (
+    f"""CREATE VIEW client_text AS
+    SELECT id, {_NAME.format(row="client")} AS name_key FROM client""",
     """CREATE VIRTUAL TABLE client_search USING fts5 (
-        name_key, content = 'client', content_rowid = 'id', tokenize = 'trigram case_sensitive 1'
+        name_key, content = 'client_text', content_rowid = 'id',
+        tokenize = 'trigram case_sensitive 1'
     )""",
-    """CREATE TRIGGER client_search_insert AFTER INSERT ON client BEGIN
-        INSERT INTO client_search (rowid, name_key) VALUES (new.id, new.name_key);
-    END""",
-    """CREATE TRIGGER client_search_delete AFTER DELETE ON client BEGIN
-        INSERT INTO client_search (client_search, rowid, name_key)
-        VALUES ('delete', old.id, old.name_key);
-    END""",
-    """CREATE TRIGGER client_search_update AFTER UPDATE OF name_key ON client
+    "CREATE VIRTUAL TABLE client_trigram USING fts5vocab ('client_search', 'instance')",
+    f"CREATE TRIGGER client_search_insert AFTER INSERT ON client BEGIN {_INDEX} END",
+    f"CREATE TRIGGER client_search_delete AFTER DELETE ON client BEGIN {_UNINDEX} END",
+    f"""CREATE TRIGGER client_search_update AFTER UPDATE OF name_key ON client
     WHEN old.name_key <> new.name_key BEGIN
-        INSERT INTO client_search (client_search, rowid, name_key)
-        VALUES ('delete', old.id, old.name_key);
-        INSERT INTO client_search (rowid, name_key) VALUES (new.id, new.name_key);
+        {_UNINDEX}
+        {_INDEX}
+    END""",
+)
+
+# The number of clients by each character, and each two in a row, of their folded names: common
+# ones are in the names of most clients. The array has an element for each character of the name.
+
+
+def _count_grams(row, change):
+    name = f"{row}.name_key"
+    return f"""INSERT INTO client_gram SELECT gram, {change} FROM (
+            SELECT DISTINCT substr({name}, place.key + 1, size.value) AS gram
+            FROM json_each('[0' || replace(hex(zeroblob(length({name}) - 1)), '00', ',0') || ']')
+                AS place, json_each('[1, 2]') AS size
+        ) WHERE true
+        ON CONFLICT (gram) DO UPDATE SET count = count + excluded.count;"""
+
+
+GRAMS = (
+    """CREATE TABLE client_gram (
+        gram TEXT NOT NULL PRIMARY KEY,
+        count INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    f"""CREATE TRIGGER client_gram_insert AFTER INSERT ON client BEGIN
+        {_count_grams("new", 1)}
+    END""",
+    f"""CREATE TRIGGER client_gram_delete AFTER DELETE ON client BEGIN
+        {_count_grams("old", -1)}
+    END""",
+    f"""CREATE TRIGGER client_gram_update AFTER UPDATE OF name_key ON client
+    WHEN old.name_key <> new.name_key BEGIN
+        {_count_grams("old", -1)}
+        {_count_grams("new", 1)}
     END""",
 )
 
@@ -230,7 +268,7 @@ TOTALS = (
 
 
 def up(migrator, db):
-    for statement in (*TABLES.split(";\n"), *SEARCH, *TOTALS):
+    for statement in (*TABLES.split(";\n"), *SEARCH, *GRAMS, *TOTALS):
         if statement.strip():
             db.execute_sql(statement)
     # Id 2 is the default category of the API that this one stands in for.
@@ -244,7 +282,9 @@ def up(migrator, db):
 
 def down(migrator, db):
     for table in (
+        "client_trigram",
         "client_search",
+        "client_gram",
         "mail",
         "idempotency",
         "api_key",
@@ -259,3 +299,4 @@ def down(migrator, db):
         "category",
     ):
         db.execute_sql(f"DROP TABLE {table}")
+    db.execute_sql("DROP VIEW client_text")

@@ -1,0 +1,111 @@
+"""Records that meet some conditions: which of the ways to read them is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .reader import Reader
+
+Row = tuple[Any, ...]
+Condition = tuple[str, tuple[Any, ...]]
+Shape = tuple[tuple[str, int], ...]
+
+# What it costs to look a hit up by its id and to sort it, in steps down a list that test the next
+# record; where they find what they test in the list's own index, they cost far less.
+LOOKUP_STEPS = 4
+LOOKUP_INDEX_STEPS = 16
+# What it costs to look a hit up and count it, in records that are counted by testing all.
+LOOKUP_COUNT_STEPS = 9
+
+
+class Selection:
+    """Records that meet some conditions: a query not yet run. The pager runs it."""
+
+    def __init__(self, reader: Reader, conditions: Iterable[Condition]) -> None:
+        conditions = tuple(conditions)
+        self.reader = reader
+        self._where = _shape(conditions)
+        self._values = _values(conditions)
+        self._search = tuple(pair for pair in conditions if pair[0] in reader.searches)
+
+    def total(self) -> int:
+        """Count the records, without the joins."""
+        if self._search and _shape(self._search) == self._where:
+            return self._hits
+        return self._count(self._values, self._where, tested=self._finds_many)
+
+    def page(self, *, sort: str, descending: bool, limit: int, offset: int) -> list[Row]:
+        """Return `limit` rows at most, those after the first `offset`."""
+        how = {"sort": sort, "descending": descending, "seek": False, "skip": True}
+        return self._rows((), (limit, offset), limit, limit + offset, how)
+
+    def after(
+        self, last: tuple[Any, int] | None, *, sort: str, descending: bool, limit: int
+    ) -> list[Row]:
+        """Return `limit` rows at most, those behind the sort key and id `last` (None: the first).
+
+        The cost is the same at any depth. Behind the reader's columns each row has its sort key.
+        """
+        how = {"sort": sort, "descending": descending, "seek": last is not None, "skip": False}
+        return self._rows(last or (), (limit,), limit, limit, how)
+
+    def stream(self) -> Any:
+        """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""
+        return self.reader._stream(*self._values, where=self._where, tested=self._finds_many)
+
+    def _rows(
+        self,
+        last: tuple[Any, ...],
+        slice: tuple[int, ...],
+        limit: int,
+        wanted: int,
+        how: dict[str, Any],
+    ) -> list[Row]:
+        values = (*self._values, *last)
+        if steps := self._steps_worth(wanted, how["sort"]):
+            rows = self.reader._page.all(
+                *values, steps, *slice, where=self._where, walk=True, **how
+            )
+            if len(rows) == limit or steps >= self._records:
+                return rows
+        return self.reader._page.all(*values, *slice, where=self._where, walk=False, **how)
+
+    def _steps_worth(self, wanted: int, sort: str) -> int:
+        """Return how far to go down the list for `wanted` hits, before looking them all up.
+
+        As far as costs no more than that; and nowhere if all hits are wanted, or if these, were
+        they spread evenly, would not be found so soon.
+        """
+        if not self._search or self._hits <= wanted:
+            return 0
+        (name, _) = self._search[0]
+        in_index = self.reader.sorts[sort] is self.reader.searches[name].column
+        steps = self._hits * (LOOKUP_INDEX_STEPS if in_index else LOOKUP_STEPS)
+        return steps if wanted * self._records < self._hits * steps else 0
+
+    @property
+    def _finds_many(self) -> bool:
+        """Whether to test all records costs less than to look up the hits."""
+        return bool(self._search) and self._hits * LOOKUP_COUNT_STEPS > self._records
+
+    @cached_property
+    def _hits(self) -> int:
+        return self._count(_values(self._search), _shape(self._search))
+
+    @cached_property
+    def _records(self) -> int:
+        return self._count((), ())
+
+    def _count(self, values: tuple[Any, ...], where: Shape, tested: bool = False) -> int:
+        return self.reader._total.scalar(*values, where=where, tested=tested)
+
+
+def _shape(conditions: Iterable[Condition]) -> Shape:
+    return tuple((name, len(values)) for name, values in conditions)
+
+
+def _values(conditions: Iterable[Condition]) -> tuple[Any, ...]:
+    return tuple(value for _, values in conditions for value in values)
