@@ -80,7 +80,8 @@ def _read_csv(stream: BinaryIO, columns: Collection[str]) -> Iterator[Row]:
                 if any(values.values()):
                     yield Row(line, _with_tags(values))
             elif cells:
-                problem = f"The row has {len(cells)} cells, but the first line {len(names)}."
+                count = f"{len(cells)} cell{'s' if len(cells) != 1 else ''}"
+                problem = f"The row has {count}, but the first line {len(names)}."
                 yield Row(line, {}, problem)
             line = reader.line_num + 1
     except csv.Error as error:
