@@ -198,3 +198,40 @@ def test_threads_together_get_no_more_than_one_would():
     for thread in threads:
         thread.join()
     assert len(allowed) == 100
+
+
+# Behind proxies
+
+
+def from_proxy(caller, forwarded, **options):
+    """Call as a proxy at 127.0.0.1 does, and return the status."""
+    return caller.get("/clients", headers={"X-Forwarded-For": forwarded}, **options).status_code
+
+
+def test_behind_a_trusted_proxy_each_address_counts_for_itself(make_app):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour", TRUSTED_PROXIES=1)
+    anonymous = Caller(app, None)
+    for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1"):
+        results = [from_proxy(anonymous, address) for _ in range(3)]
+        assert results == [401, 401, 429], address
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(1, "{0}, 10.9.9.9"), (2, "{0}, 10.9.9.9, x")])
+def test_what_a_caller_says_before_the_proxies_is_not_believed(make_app, proxies, address):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour", TRUSTED_PROXIES=proxies)
+    anonymous = Caller(app, None)
+    results = [from_proxy(anonymous, address.format(f"10.0.0.{n}")) for n in range(3)]
+    assert results == [401, 401, 429]
+
+
+def test_a_trusted_proxy_may_say_the_scheme_and_nothing_else(make_app):
+    page = make_app(TRUSTED_PROXIES=1).test_client()
+    forwarded = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Port": "99",
+        "X-Forwarded-Prefix": "/evil",
+    }
+    html = page.get("/", headers=forwarded).get_data(as_text=True)
+    assert '"https://localhost/api/clients?limit=5"' in html
+    assert "evil" not in html

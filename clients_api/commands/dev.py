@@ -83,9 +83,9 @@ def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
 
 
 def _greet(base: str, clients: int, seed: int) -> None:
+    what = f"{clients} demo client{'s' if clients != 1 else ''} (seed {seed})"
     click.echo(
-        f"{clients} demo client{'s' if clients != 1 else ''} (seed {seed}) in a database that is gone "
-        "when this ends.\n\n"
+        f"{what} in a database that is gone when this ends.\n\n"
         f"  API            {base}\n"
         f"  Documentation  {base}/docs\n"
         f"  Key            {demo.KEY}\n\n"
