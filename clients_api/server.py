@@ -19,6 +19,7 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "threads": threads,
         "preload_app": True,
         "control_socket_disable": True,  # by default all servers of a user share one
+        "forwarder_headers": "",  # by default a header of a local caller sets SCRIPT_NAME
         "keepalive": 5,
         "timeout": 60,
         "graceful_timeout": 30,
