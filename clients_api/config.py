@@ -111,7 +111,8 @@ def _mail_url(value: Any) -> str:
 
 
 def _address(value: Any) -> str:
-    atoms = r"[^\s@<>()\[\],;:\\\"]+"  # RFC 5322: these characters need quotes
+    # RFC 5322: some characters need quotes, and control characters may not be at all.
+    atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
     if not isinstance(value, str) or not re.fullmatch(f"{atoms}@{atoms}", value):
         raise ValueError
     return value
