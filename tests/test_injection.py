@@ -7,6 +7,7 @@ import email
 import email.policy
 import io
 import json
+import socket
 from pathlib import Path
 from urllib.parse import quote
 
@@ -174,7 +175,7 @@ def test_no_search_is_a_pattern(world, api, path):
 def test_no_cell_of_an_export_is_a_formula_and_import_restores_each(world, api, make_app):
     texts = ["client_description", "client_vat", "client_billing_street", "code", "first_name"]
     for number, text in enumerate(FORMULAS):
-        body = {**CLIENT, "email": f"jane{number}@acme.example", "tags": [text]}
+        body = {**CLIENT, "email": f"cell{number}@acme.example", "tags": [text]}
         response = api.post("/clients", {**body, **dict.fromkeys(texts, text)})
         assert response.status_code == 201, response.get_json()
     data = api.get("/clients/export?format=csv").get_data()
@@ -259,6 +260,26 @@ def test_no_path_or_query_adds_a_header_to_the_answer(api, make_client, path):
         response = api.call(method, path.format(quote(LINES, safe="")))
         assert "Set-Cookie" not in response.headers
         assert all(value.isprintable() for _, value in response.headers)
+
+
+# Addresses
+
+
+def test_no_address_that_a_caller_gives_is_called(api):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.3)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        texts = ["client_website", "client_description", "client_company_name", "first_name"]
+        body = {**CLIENT, **dict.fromkeys(texts, url), "send_email": "yes", "tags": [url]}
+        assert api.post("/clients", body).get_json()["data"]["website"] == url
+        api.get("/clients", query_string={"search": url}, headers={"Referer": url, "Origin": url})
+        data = f"first_name,last_name,email,client_website\na,b,c@acme.example,{url}\n"
+        response = api.call("POST", "/clients/import", data=data, content_type="text/csv")
+        assert response.status_code == 200
+        with using(api.app.database):
+            assert [error for _, error in deliver(api.app, Mail.due_ids())] == [None]
+        with pytest.raises(TimeoutError):
+            listener.accept()
 
 
 # Markup, templates and paths
