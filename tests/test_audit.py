@@ -52,14 +52,13 @@ def audit(osv: str) -> subprocess.CompletedProcess[str]:
     """Run the audit where PyPI can't be reached, and OSV is at that address."""
     nobody = f"http://127.0.0.1:{free_port()}"
     variables = {"https_proxy": nobody, "no_proxy": "127.0.0.1", "PIP_AUDIT_OSV_URL": osv}
-    variables["AUDIT"] = "required"
     return subprocess.run(
         [sys.executable, ".ci/audit.py"],
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env={**os.environ, **variables, "AUDIT": "required"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
