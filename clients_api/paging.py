@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from .models.reader import Row, Selection
+from .schemas.fields import INTEGER_MAX
 from .schemas.paging import LIMIT_MAX, PageQuerySchema
 
 _QUERY_SAFE = "%&=+-._~!$'()*,;:@/?[]"  # what a query string may hold as it is (RFC 3986), and []
-INTEGERS = range(-(2**63), 2**63)  # that SQLite has
+INTEGERS = range(-INTEGER_MAX - 1, INTEGER_MAX + 1)  # that SQLite has
 
 
 class Page(NamedTuple):
