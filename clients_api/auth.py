@@ -12,13 +12,15 @@ from typing import NamedTuple
 import flask
 import peewee
 
-from .errors import forbidden, unauthorized
+from .errors import cross_site, forbidden, unauthorized
 from .models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 log = logging.getLogger("clients_api")
 
 # What a host's own login says of a request: a scope, with or without a name, or None for nobody.
 HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
 class Caller(NamedTuple):
@@ -74,6 +76,10 @@ class HostAuthenticator:
     """Asks a host application who calls, in the host's own request context.
 
     The host sees the request without its body: read by the host, it would be lost to the API.
+
+    A browser sends the host's cookies along whichever site's page makes the call. So a call that
+    comes from another site, as browsers tell in Sec-Fetch-Site (Fetch Metadata), changes nothing,
+    unless its origin is one of CORS_ORIGINS.
     """
 
     def __init__(self, host: flask.Flask, authenticate: HostLogin) -> None:
@@ -83,8 +89,11 @@ class HostAuthenticator:
     def __call__(self, request: flask.Request) -> Caller | None:
         """Return a caller of the scope that the host names; None where it names none.
 
-        Raises ValueError for a scope that is none.
+        Raises Refused, 403, for a change that another site asks for, and ValueError for a scope
+        that is none.
         """
+        if _is_forged(request):
+            raise cross_site()
         environ = request.environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         with self._host.request_context(environ):
             answer = self._authenticate(flask.request)
@@ -95,6 +104,12 @@ class HostAuthenticator:
             raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
         # Who has no name is one caller with all others of that scope.
         return Caller(f"host:{scope}" if name is None else f"host:user:{name}", scope)
+
+
+def _is_forged(request: flask.Request) -> bool:
+    if request.method in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
+        return False
+    return request.headers.get("Origin") not in flask.current_app.config["CORS_ORIGINS"]
 
 
 def require(caller: Caller | None, scope: str) -> Caller:

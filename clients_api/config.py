@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 import os
 import re
 import tomllib
@@ -16,6 +18,8 @@ from flask import Config
 from .models import sqlite
 
 ENV = "CLIENTS_API"
+
+log = logging.getLogger("clients_api")
 
 
 class BadSetting(SystemExit):
@@ -107,7 +111,8 @@ def _mail_url(value: Any) -> str:
 
 
 def _address(value: Any) -> str:
-    atoms = r"[^\s@<>()\[\],;:\\\"]+"  # RFC 5322: these characters need quotes
+    # RFC 5322: some characters need quotes, and control characters may not be at all.
+    atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
     if not isinstance(value, str) or not re.fullmatch(f"{atoms}@{atoms}", value):
         raise ValueError
     return value
@@ -142,6 +147,12 @@ SETTINGS: dict[str, Setting] = {
         "a list of origins such as https://app.example, separated by commas",
         "Whose pages in a browser may call the API.",
     ),
+    "TRUSTED_PROXIES": Setting(
+        0,
+        _whole(0, 10),
+        "0 to 10",
+        "Reverse proxies in a row in front; of as many X-Forwarded-For and -Proto are believed.",
+    ),
     "MAIL_URL": Setting(
         "file://<instance>/mail",
         _mail_url,
@@ -170,6 +181,21 @@ SETTINGS: dict[str, Setting] = {
 def instance_folder() -> Path:
     """Return the folder of the database, config.toml and mail: INSTANCE_PATH, or `./instance`."""
     return Path(os.environ.get(f"{ENV}_INSTANCE_PATH") or "instance").absolute()
+
+
+def warn_of_unknown() -> None:
+    """Log the names of variables in the environment that look like settings and are none.
+
+    Not their values: a password may be among them.
+    """
+    known = [*SETTINGS, "INSTANCE_PATH"]
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(f"{ENV}_")
+        if name == variable or name in known:
+            continue
+        nearest = difflib.get_close_matches(name.upper(), known, n=1)
+        hint = f"; did you mean {ENV}_{nearest[0]}?" if nearest else "."
+        log.warning("%s is no setting, and is ignored%s", variable, hint)
 
 
 def load(instance: Path, overrides: Mapping[str, Any], *, use_file: bool = True) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def fill(count: int, seed: int) -> Iterator[int]:
 
     Each step of the iterator adds one client. To be run in one transaction.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # nosec B311 # the same for the same seed
     companies = [(place, name) for place in PLACES for name in place.companies]
     chance.shuffle(companies)
     categories = [Category.default_id(), *_set_the_stage()]

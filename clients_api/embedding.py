@@ -57,9 +57,10 @@ class ClientsAPI:
     host's to configure.
 
     `authenticate` runs in the host's request context. It sees the request without its body, which
-    is the API's to read, and what it changes in the session is not stored. Where it goes by a
-    cookie, the host has to keep other sites from using it, for the API takes forms as well: Flask's
-    SESSION_COOKIE_SAMESITE does that.
+    is the API's to read, and what it changes in the session is not stored. A change that a
+    browser says another site's page asks for is refused, for the API takes forms as well. Where
+    `authenticate` goes by a cookie, SESSION_COOKIE_SAMESITE keeps out what an old browser does not
+    say.
 
     Raises TypeError for a setting that is none.
     """

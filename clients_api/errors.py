@@ -52,6 +52,13 @@ def forbidden() -> Refused:
     return Refused(HTTPStatus.FORBIDDEN, "This API key is not allowed to do that.")
 
 
+def cross_site() -> Refused:
+    """Make the answer to a change that a page of another site has a browser ask for."""
+    return Refused(
+        HTTPStatus.FORBIDDEN, "This call came from a page of another site, and was not carried out."
+    )
+
+
 def unprocessable(errors: Mapping[str, list[str]]) -> Refused:
     """Make the answer to values that are wrong, with the sentences by parameter."""
     return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, INVALID, errors=errors)

@@ -20,10 +20,14 @@ from .models.errors import BadFile
 
 LINE_MAX = 16 * 1024 * 1024
 
-# What a spreadsheet would run. An apostrophe in front makes it text; those that stand there
-# already get one more, so that taking one away always restores the cell.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_DEFUSED = re.compile(r"'+[=+\-@\t\r]")
+# What a spreadsheet would run, at the start of a cell or of what it takes for one: where lists are
+# separated by semicolons, it splits our lines there, and at line ends within a cell. Full-width
+# signs count as plain ones. An apostrophe in front makes it text; those that stand there already
+# get one more, so that taking one away always restores the cell.
+_SIGNS = r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
+_SPLIT = re.compile(r"[;\r\n]")
+_FORMULA = re.compile(rf"(?<![^;\r\n])(?={_SIGNS})")
+_DEFUSED = re.compile(rf"(?<![^;\r\n])'(?={_SIGNS})")
 _TAG = re.compile(r"(?:\\[\\;]|[^;])+")
 
 
@@ -80,7 +84,8 @@ def _read_csv(stream: BinaryIO, columns: Collection[str]) -> Iterator[Row]:
                 if any(values.values()):
                     yield Row(line, _with_tags(values))
             elif cells:
-                problem = f"The row has {len(cells)} cells, but the first line {len(names)}."
+                count = f"{len(cells)} cell{'s' if len(cells) != 1 else ''}"
+                problem = f"The row has {count}, but the first line {len(names)}."
                 yield Row(line, {}, problem)
             line = reader.line_num + 1
     except csv.Error as error:
@@ -109,8 +114,8 @@ def _header(cells: Sequence[str], columns: Collection[str]) -> list[str]:
 
 
 def _read_cell(cell: str) -> str | None:
-    if cell[:1] == "'" and _DEFUSED.match(cell):
-        cell = cell[1:]
+    if "'" in cell:
+        cell = _DEFUSED.sub("", cell)
     return cell.strip() or None
 
 
@@ -138,8 +143,8 @@ def _write_csv(columns: Sequence[str], records: Iterable[Sequence[Any]]) -> byte
 def _write_cell(value: Any) -> Any:
     if isinstance(value, list):
         value = ";".join(re.sub(r"([\\;])", r"\\\1", title) for title in value)
-    if isinstance(value, str) and _FORMULA.match(value):
-        return "'" + value
+    if isinstance(value, str) and (_FORMULA.match(value) or _SPLIT.search(value)):
+        return _FORMULA.sub("'", value)
     return value
 
 

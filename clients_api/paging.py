@@ -12,9 +12,11 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from .models.reader import Row, Selection
+from .schemas.fields import INTEGER_MAX
 from .schemas.paging import LIMIT_MAX, PageQuerySchema
 
 _QUERY_SAFE = "%&=+-._~!$'()*,;:@/?[]"  # what a query string may hold as it is (RFC 3986), and []
+INTEGERS = range(-INTEGER_MAX - 1, INTEGER_MAX + 1)  # that SQLite has
 
 
 class Page(NamedTuple):
@@ -95,8 +97,12 @@ class Paging:
             raise ValueError("not base64") from error
         if self._checksum(raw[8:]) != raw[:8] or self._base64(raw) != cursor:
             raise ValueError("damaged, or of another sort or order")
-        key, id = orjson.loads(raw[8:])
-        return key, id
+        match orjson.loads(raw[8:]):
+            case [str() as key, int() as id] if id in INTEGERS:
+                return key, id
+            case [int() as key, int() as id] if key in INTEGERS and id in INTEGERS:
+                return key, id
+        raise ValueError("no place in a list")
 
     @staticmethod
     def _base64(raw: bytes) -> str:

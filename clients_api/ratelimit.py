@@ -2,102 +2,110 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
+import logging
 import threading
 import time
-from typing import ClassVar
 
 import limits
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from .errors import Refused
 
 ANONYMOUS_SHARE = 10  # an address without a valid key gets a tenth of a key's calls
 KNOWN_MAX = 100_000  # callers kept in memory; an attacker has many addresses
+NETWORK_BITS = 64  # of an IPv6 address; the rest of it its owner chooses, anew for each call
+
+log = logging.getLogger("clients_api")
 
 
-class CountingStorage(Storage):
-    """Counts in the memory of the process.
+class Windows:
+    """Counts calls in windows of fixed length, in the memory of the process.
 
-    The storage that comes with limits keeps a timer thread, which it starts anew for most calls:
-    dearer than the rest of a request. Here what is over is dropped when its key is seen again, or
-    when there are too many.
+    Each caller's window begins with a call. What is over is dropped when its caller is seen again,
+    or when there are too many. In: how many calls there may be in a window, and its seconds.
     """
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["counting"]
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, amount: int, seconds: int) -> None:
+        self.amount = amount
+        self._limit = str(amount)
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[int, float]] = {}
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
+    def __len__(self) -> int:
+        return len(self._windows)
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+    def hit(self, caller: str) -> tuple[int, dict[str, str]]:
+        """Count a call; return how many it were with it, and the headers of its answer.
+
+        The headers are those of draft-ietf-httpapi-ratelimit-headers-07.
+        """
         now = time.time()
         with self._lock:
-            count, end = self._windows.get(key, (0, 0.0))
+            count, end = self._windows.get(caller, (0, 0.0))
             if end <= now:
-                count, end = 0, now + expiry
-                if len(self._windows) >= KNOWN_MAX:
-                    self._windows = {k: w for k, w in self._windows.items() if w[1] > now}
-                if len(self._windows) >= KNOWN_MAX:
-                    self._windows.clear()
-            self._windows[key] = count + amount, end
-        return count + amount
+                count, end = 0, now + self._seconds
+                self._make_room(now)
+            count += 1
+            self._windows[caller] = count, end
+        return count, {
+            "RateLimit-Limit": self._limit,
+            "RateLimit-Remaining": str(max(0, self.amount - count)),
+            "RateLimit-Reset": str(max(1, round(end - now))),
+        }
 
-    def get(self, key: str) -> int:
-        count, end = self._windows.get(key, (0, 0.0))
-        return count if end > time.time() else 0
-
-    def get_expiry(self, key: str) -> float:
-        return self._windows.get(key, (0, time.time()))[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int:
-        with self._lock:
-            count = len(self._windows)
+    def _make_room(self, now: float) -> None:
+        if len(self._windows) >= KNOWN_MAX:
+            self._windows = {who: w for who, w in self._windows.items() if w[1] > now}
+        if len(self._windows) >= KNOWN_MAX:
             self._windows.clear()
-        return count
-
-    def clear(self, key: str) -> None:
-        with self._lock:
-            self._windows.pop(key, None)
 
 
 class RateLimit:
-    """Counts calls in windows of fixed length. In: the rate of a key, as `1200 per minute`."""
+    """Counts the calls of keys and, apart from them, of addresses.
+
+    In: the rate of a key, as `1200 per minute`. Raises ValueError for what is no rate.
+    """
 
     def __init__(self, rate: str) -> None:
-        self._known = limits.parse(rate)
-        anonymous = max(1, self._known.amount // ANONYMOUS_SHARE)
-        self._anonymous = type(self._known)(anonymous, self._known.multiples)
-        self._limiter = FixedWindowRateLimiter(CountingStorage())
+        known = limits.parse(rate)
+        self._keys = Windows(known.amount, known.get_expiry())
+        anonymous = max(1, known.amount // ANONYMOUS_SHARE)
+        self._networks = Windows(anonymous, known.get_expiry())
 
     def count(self, caller: str | None, address: str) -> dict[str, str]:
         """Count a call and return the RateLimit headers of its answer.
 
         In: the caller's name, None for a call without a valid key. Raises Refused, 429, for one
-        call too many. The headers are those of draft-ietf-httpapi-ratelimit-headers-07.
+        call too many.
         """
-        limit = self._anonymous if caller is None else self._known
-        who = ("address", address) if caller is None else ("key", caller)
-        allowed = self._limiter.hit(limit, *who)
-        reset, remaining = self._limiter.get_window_stats(limit, *who)
-        seconds = max(1, round(reset - time.time()))
-        headers = {
-            "RateLimit-Limit": str(limit.amount),
-            "RateLimit-Remaining": str(remaining),
-            "RateLimit-Reset": str(seconds),
-        }
-        if not allowed:
-            raise Refused(
-                429,
-                f"Too many requests. Please try again in {seconds} seconds.",
-                headers={**headers, "Retry-After": str(seconds)},
-            )
-        return headers
+        windows = self._networks if caller is None else self._keys
+        who = network_of(address) if caller is None else caller
+        count, headers = windows.hit(who)
+        if count <= windows.amount:
+            return headers
+        if caller is None and count == windows.amount + 1:
+            # Once a window: whoever tries out keys must not fill the log as well.
+            log.warning("Too many calls without a valid key from %s", who)
+        seconds = headers["RateLimit-Reset"]
+        unit = "second" if seconds == "1" else "seconds"
+        message = f"Too many requests. Please try again in {seconds} {unit}."
+        raise Refused(429, message, headers={**headers, "Retry-After": seconds})
+
+
+@functools.lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Return what calls from an address are counted for: of IPv6, the network it is in.
+
+    Whatever is no address, such as that of a Unix socket, is one and the same.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, NETWORK_BITS), strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import W_OK, access
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -9,6 +10,8 @@ from gunicorn.app.base import BaseApplication
 from . import metrics
 from .delivery import Deliverer
 from .service import Service
+
+SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
 
 
 def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
@@ -19,10 +22,11 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "threads": threads,
         "preload_app": True,
         "control_socket_disable": True,  # by default all servers of a user share one
+        "forwarder_headers": "",  # by default a header of a local caller sets SCRIPT_NAME
         "keepalive": 5,
         "timeout": 60,
         "graceful_timeout": 30,
-        "worker_tmp_dir": "/dev/shm" if _has_shm() else None,
+        "worker_tmp_dir": SHARED_MEMORY if access(SHARED_MEMORY, W_OK) else None,
         "accesslog": None,  # our own log has a line a request
         "on_starting": _on_starting,
         "on_exit": _on_exit,
@@ -30,12 +34,6 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "post_worker_init": _post_worker_init,
         "worker_exit": _worker_exit,
     }
-
-
-def _has_shm() -> bool:
-    from os import W_OK, access
-
-    return access("/dev/shm", W_OK)
 
 
 def _service_of(worker: Any) -> Service:

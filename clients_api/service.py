@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import flask
 import orjson
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
 from . import config, errors, messages, metrics, observing, pages
@@ -56,6 +57,8 @@ class Service(flask.Flask):
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
         self.signal_sender: flask.Flask = self
+        if proxies := settings["TRUSTED_PROXIES"]:
+            self.wsgi_app = ProxyFix(self.wsgi_app, x_for=proxies, x_proto=proxies)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
@@ -165,6 +168,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
 
 def register(app: Service) -> None:
     """Hang the API, its documentation and its error answers on an app."""
+    config.warn_of_unknown()
     prefix = app.config["URL_PREFIX"]
     app.api = api = Api(app, prefix)
     for blueprint in BLUEPRINTS:

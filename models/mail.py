@@ -121,7 +121,7 @@ class Mail(BaseModel):
 def pause(attempts: int) -> datetime.timedelta:
     """Return how long to wait after that many attempts."""
     exact = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return exact * random.uniform(1 - JITTER, 1 + JITTER)
+    return exact * random.uniform(1 - JITTER, 1 + JITTER)  # nosec B311 # no secret
 
 
 _FIELDS = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,27 @@ def test_the_start_of_a_key_is_not_enough(app, anonymous):
     for length in (11, 20, len(key) - 1):
         headers = {"Authorization": f"Bearer {key[:length]}"}
         expect_unauthorized(anonymous.get("/clients", headers=headers))
+
+
+def test_keys_are_compared_as_hashes_in_constant_time_whoever_asks(app, api, monkeypatch):
+    # A key whose start nobody has took less work, by which one could tell which starts there are.
+    revoked = api.post("/keys", {"name": "revoked"}).get_json()["data"]
+    api.delete(f"/keys/{revoked['id']}")
+    expired = issue_key(app, expires="2020-01-01T00:00:00.000000Z")
+    compared = []
+
+    def spy(*hashes):
+        compared.append(hashes)
+        return compare(*hashes)
+
+    compare = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", spy)
+    for key in ("ck_" + "x" * 43, api.key[:-1] + "~", revoked["key"], expired, "x", api.key):
+        Caller(app, key).get("/clients")
+        ((stored, given),) = compared
+        assert given == hashlib.sha256(key.encode()).hexdigest()
+        assert len(stored) == len(given)
+        compared.clear()
 
 
 def test_a_revoked_key_is_401(app, api):

@@ -74,7 +74,7 @@ def test_a_backup_has_what_the_database_has_and_says_so(app, make_client, copy):
     make_client(client_company_name="Acme")
     result = run(app, "backup", copy)
     size = f"{copy.stat().st_size:,}"
-    assert result.output == f"Backed up 1 clients to {copy} ({size} bytes).\n"
+    assert result.output == f"Backed up 1 client to {copy} ({size} bytes).\n"
     assert names(copy) == ["Acme"]
     assert [entry.name for entry in copy.parent.iterdir()] == [copy.name]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -220,7 +220,7 @@ def test_restoring_puts_the_copy_back_and_keeps_what_was_there(app, make_client,
     make_client(client_company_name="After")
     result = run(app, "restore", copy)
     (kept,) = kept_beside(app)
-    assert result.output == (f"Restored 1 clients from {copy}.\nThe replaced database is {kept}.\n")
+    assert result.output == (f"Restored 1 client from {copy}.\nThe replaced database is {kept}.\n")
     path = Path(app.database.database)
     assert names(path) == ["Before"]
     assert names(kept) == ["Before", "After"]
@@ -245,7 +245,7 @@ def test_restoring_where_there_is_no_database(app, make_client, copy):
     run(app, "backup", copy)
     path = Path(app.database.database)
     path.unlink()
-    assert run(app, "restore", copy).output == f"Restored 1 clients from {copy}.\n"
+    assert run(app, "restore", copy).output == f"Restored 1 client from {copy}.\n"
     assert names(path) == ["Acme"]
     assert kept_beside(app) == []
 

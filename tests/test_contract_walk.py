@@ -59,6 +59,11 @@ def test_there_are_routes_and_each_is_judged():
         assert rule.split("/")[1] in SCOPES, f"{rule}: say in SCOPES who may call it"
 
 
+def test_nothing_but_the_first_page_is_served_outside_the_prefix(shared_api):
+    rules = {rule.rule for rule in shared_api.app.url_map.iter_rules()}
+    assert {rule for rule in rules if not rule.startswith(PREFIX + "/")} == {"/"}
+
+
 @pytest.fixture(scope="module")
 def callers(shared_api):
     app = shared_api.app

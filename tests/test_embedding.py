@@ -335,6 +335,48 @@ def test_a_scope_that_is_none_is_our_error_not_an_open_door(make_host, caplog):
     assert "authenticate= returned 'root'" in caplog.text
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_page_of_another_site_can_not_use_the_hosts_login(make_host, method):
+    # A form on any page, sent by a browser whose user is logged in, used to make a client.
+    ann = logged_in(make_host(authenticate=scope_of_session), "ann")
+    response = ann.open(
+        f"{PREFIX}/clients", method=method, data=JANE, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    sentence = "This call came from a page of another site, and was not carried out."
+    expect_error(response, 403, sentence)
+    assert ann.get(f"{PREFIX}/clients").get_json()["data"] == []
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "none", ""])
+def test_the_hosts_own_pages_and_programs_may_change_what_they_like(make_host, site):
+    ann = logged_in(make_host(authenticate=scope_of_session), "ann")
+    response = ann.post(f"{PREFIX}/clients", data=JANE, headers={"Sec-Fetch-Site": site})
+    assert response.status_code == 201
+
+
+def test_a_page_of_another_site_may_lead_a_browser_to_the_api(make_host):
+    ann = logged_in(make_host(authenticate=scope_of_session), "ann")
+    response = ann.get(f"{PREFIX}/clients", headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origins", "status"), [("https://app.example", 201), ("https://b.example", 403), ("*", 403)]
+)
+def test_an_origin_that_is_let_in_by_name_may_change_things(make_host, origins, status):
+    # Not with a star: it lets in everybody, but nobody's cookies.
+    ann = logged_in(make_host(authenticate=scope_of_session, cors_origins=origins), "ann")
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"}
+    assert ann.post(f"{PREFIX}/clients", data=JANE, headers=headers).status_code == status
+
+
+def test_with_keys_it_does_not_matter_whose_page_calls(make_host):
+    # A browser sends no key by itself: a page that sends one has it.
+    client = with_key(make_host())
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post(f"{PREFIX}/clients", data=JANE, headers=headers).status_code == 201
+
+
 # Signals
 
 

@@ -11,6 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import Caller, expect_error, issue_key
 
+from clients_api.blueprints.clients import list_clients
+from clients_api.paging import Paging
+
 SORTS = {
     "clients": ["client_company_name", "client_status", "client_created", "client_updated"],
     "contacts": ["first_name", "last_name", "email", "created", "updated"],
@@ -230,6 +233,23 @@ def test_a_damaged_cursor_is_422(filled):
     for text in damaged - {cursor}:
         response = filled.get("/clients", query_string={"cursor": text, "limit": 10})
         expect_error(response, 422, cursor="The selected cursor is invalid.")
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        *("1", "null", "{}", "[]", "[1]", "[1,2,3]", '["x",null]', '["x",[]]', "[{},1]"),
+        *("[null,1]", "[1.5,1]", f"[{2**63},1]", f'["x",{2**63}]', f'["x",{-(2**63) - 1}]'),
+        *('{"a":1,"b":2}', "["),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_422(api, position):
+    # Its checksum is no secret. What SQLite can't hold was a 500.
+    paging = Paging(list_clients._query, {}, 25)
+    data = position.encode()
+    cursor = paging._base64(paging._checksum(data) + data)
+    response = api.get("/clients", query_string={"cursor": cursor})
+    expect_error(response, 422, cursor="The selected cursor is invalid.")
 
 
 def test_a_cursor_of_another_sort_or_order_is_422(filled):

@@ -157,6 +157,41 @@ def test_no_path_can_forge_an_object(api, log, path):
     assert entry["path"].startswith("/api/")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_else_that_a_caller_sends_gets_into_the_log(api, log, form):
+    log.set_up(form=form)
+    forged = "x\r\n2026-01-01T00:00:00Z INFO forged\x1b[31m\u2028"
+    names = ("USER_AGENT", "REFERER", "X_FORWARDED_FOR", "X_REQUEST_ID", "COOKIE", "HOST")
+    environ = {f"HTTP_{name}": forged for name in names}
+    api.post("/clients", {forged: forged}, query_string={forged: forged}, environ_overrides=environ)
+    (line,) = log.lines()
+    assert line.isprintable()
+    assert "forged" not in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_method_can_forge_a_line(api, log, form):
+    log.set_up(form=form)
+    api.call("GET\r\n2026 INFO \x1b[31m", "/clients")
+    (line,) = log.lines()
+    assert line.isprintable()
+    if form == "json":
+        assert json.loads(line)["status"] == 405
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_body_can_forge_a_line_of_what_is_logged_of_mistakes(api, log, form):
+    log.set_up("debug", form)
+    forged = "x\n2026-01-01T00:00:00Z CRITICAL forged"
+    client = {"first_name": forged, "last_name": forged, "email": "jane@acme.example"}
+    api.post("/clients", {**client, "client_description": forged, "tags": [forged]})
+    api.get("/clients", query_string={"search": forged, "sort": forged, "cursor": forged})
+    assert log.lines()
+    for line in log.lines():
+        assert line.isprintable()
+        assert not line.startswith("2026-01-01T00:00:00Z CRITICAL")
+
+
 def test_messages_of_others_can_not_forge_a_line(log):
     logger = logging.getLogger("clients_api")
     logger.warning("A file named %s", "a\nb\x1b[0m\u2028c")

@@ -8,7 +8,7 @@ import pytest
 from conftest import Caller, expect_error, issue_key
 
 from clients_api.errors import Refused
-from clients_api.ratelimit import RateLimit
+from clients_api.ratelimit import RateLimit, network_of
 
 
 @pytest.fixture
@@ -82,6 +82,43 @@ def test_addresses_count_for_themselves(anonymous):
         assert statuses(anonymous, 3, environ_base=environ) == [401, 401, 429]
 
 
+@pytest.mark.parametrize(
+    ("addresses", "network"),
+    [
+        (("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:DB8:1:2::"), "2001:db8:1:2::/64"),
+        (("2001:db8:1:3::1",), "2001:db8:1:3::/64"),
+        (("fe80::1%eth0", "fe80::2%eth1"), "fe80::/64"),
+        (("10.0.0.1", "::ffff:10.0.0.1", "::ffff:a00:1"), "10.0.0.1"),
+        (("", "unix:", "10.0.0.1:80", "x" * 9000, "10.0.0.1\r\n"), "unknown"),
+    ],
+)
+def test_an_ipv6_address_counts_for_its_network(addresses, network):
+    # Whoever has one address of IPv6 has 2^64, and got as many times the calls.
+    assert {network_of(address) for address in addresses} == {network}
+
+
+def test_ipv6_neighbours_share_their_calls(anonymous):
+    results = [
+        statuses(anonymous, 1, environ_base={"REMOTE_ADDR": f"2001:db8::{number:x}"})[0]
+        for number in range(3)
+    ]
+    assert results == [401, 401, 429]
+
+
+def test_a_key_named_as_an_address_is_does_not_share_its_calls():
+    limit = RateLimit("10 per hour")
+    limit.count(None, "10.0.0.1")
+    with pytest.raises(Refused):
+        limit.count(None, "10.0.0.1")
+    assert limit.count("10.0.0.1", "10.0.0.1")["RateLimit-Remaining"] == "9"
+
+
+def test_who_tries_out_keys_is_logged_once_a_window(app, anonymous, caplog):
+    assert statuses(anonymous, 6)[-1] == 429
+    (record,) = [record for record in caplog.records if "without a valid key" in record.message]
+    assert record.message.endswith("127.0.0.1")
+
+
 def test_an_address_can_not_be_made_up_in_a_header(anonymous):
     results = [
         anonymous.get("/clients", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
@@ -121,6 +158,7 @@ def test_a_window_ends(monkeypatch):
         with pytest.raises(Refused) as caught:
             limit.count("key", "10.0.0.1")
         assert caught.value.headers["Retry-After"] == "1"
+        assert caught.value.message.endswith("again in 1 second.")
         clock[0] += 2
 
 
@@ -129,7 +167,17 @@ def test_many_addresses_do_not_fill_the_memory(monkeypatch):
     limit = RateLimit("1000 per minute")
     for number in range(1000):
         limit.count(None, f"10.0.{number // 256}.{number % 256}")
-    assert limit._limiter.storage.reset() <= 100
+    assert len(limit._networks) <= 100
+
+
+def test_many_addresses_do_not_make_the_calls_of_a_key_forgotten(monkeypatch):
+    # All counts were kept together: who had enough addresses could have them all dropped.
+    monkeypatch.setattr("clients_api.ratelimit.KNOWN_MAX", 100)
+    limit = RateLimit("1000 per minute")
+    limit.count("key", "10.0.0.1")
+    for number in range(200):
+        limit.count(None, f"10.0.0.{number}")
+    assert limit.count("key", "10.0.0.1")["RateLimit-Remaining"] == "998"
 
 
 def test_threads_together_get_no_more_than_one_would():
@@ -150,3 +198,40 @@ def test_threads_together_get_no_more_than_one_would():
     for thread in threads:
         thread.join()
     assert len(allowed) == 100
+
+
+# Behind proxies
+
+
+def from_proxy(caller, forwarded, **options):
+    """Call as a proxy at 127.0.0.1 does, and return the status."""
+    return caller.get("/clients", headers={"X-Forwarded-For": forwarded}, **options).status_code
+
+
+def test_behind_a_trusted_proxy_each_address_counts_for_itself(make_app):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour", TRUSTED_PROXIES=1)
+    anonymous = Caller(app, None)
+    for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1"):
+        results = [from_proxy(anonymous, address) for _ in range(3)]
+        assert results == [401, 401, 429], address
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(1, "{0}, 10.9.9.9"), (2, "{0}, 10.9.9.9, x")])
+def test_what_a_caller_says_before_the_proxies_is_not_believed(make_app, proxies, address):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour", TRUSTED_PROXIES=proxies)
+    anonymous = Caller(app, None)
+    results = [from_proxy(anonymous, address.format(f"10.0.0.{n}")) for n in range(3)]
+    assert results == [401, 401, 429]
+
+
+def test_a_trusted_proxy_may_say_the_scheme_and_nothing_else(make_app):
+    page = make_app(TRUSTED_PROXIES=1).test_client()
+    forwarded = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Port": "99",
+        "X-Forwarded-Prefix": "/evil",
+    }
+    html = page.get("/", headers=forwarded).get_data(as_text=True)
+    assert '"https://localhost/api/clients?limit=5"' in html
+    assert "evil" not in html

@@ -296,6 +296,23 @@ def test_a_body_of_chunks_that_are_none_is_refused(server, connect, chunks):
     assert "smuggled" not in server.log.read_text()
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "value", "status"),
+    [
+        ("/x/api/health", "SCRIPT_NAME", "/x", 404),
+        ("//evil.example/api/health", "SCRIPT_NAME", "//evil.example", 404),
+        ("/nothing", "PATH_INFO", "/api/health", 404),
+        ("/api/health", "SCRIPT_NAME", "/x", 200),
+        ("/api/health", "REMOTE_ADDR", "10.0.0.1", 200),
+    ],
+)
+def test_no_header_can_move_the_api_to_another_path(server, connect, path, name, value, status):
+    # gunicorn believes SCRIPT_NAME from 127.0.0.1, where proxies are: callers behind one that
+    # lets it pass could call any path by another name, past the rules that the proxy has for it.
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{name}: {value}\r\n\r\n"
+    assert int(read_all(connect(head.encode())).split()[1]) == status
+
+
 def test_a_body_longer_than_its_length_is_not_part_of_it(server, connect):
     key = f"Authorization: Bearer {server.key}\r\n".encode()
     caller = connect(HEAD + key + b"Content-Length: 2\r\n\r\n{}" + b"garbage\r\n\r\n")

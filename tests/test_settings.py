@@ -61,6 +61,12 @@ CASES = {
         ),
         ["a.example", "https://", "https://a.example/path", "7", "true", "https://*.example"],
     ),
+    "TRUSTED_PROXIES": (
+        0,
+        ("1", 1),
+        ("2", 2),
+        ["-1", "11", "x", "true", "1.5", "", "127.0.0.1"],
+    ),
     "MAIL_URL": (
         "file://<instance>/mail",
         ('"file:///tmp/mail"', "file:///tmp/mail"),
@@ -190,6 +196,53 @@ def test_a_bad_file_is_told_in_one_line(load, tmp_path, text, says):
         load()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(tmp_path, monkeypatch, caplog):
+    # It used to be ignored in silence, so that a mistyped limit was none.
+    monkeypatch.setenv("CLIENTS_API_RATE_LIMIT_ENABLED", "true")
+    monkeypatch.setenv("CLIENTS_API_Page_Size", "5")
+    monkeypatch.setenv("CLIENTS_API_XYZ", "secret")
+    monkeypatch.setenv("CLIENTS_APIARY", "not ours")
+    create_app({"INSTANCE_PATH": tmp_path})
+    assert warnings_of(caplog) == [
+        "CLIENTS_API_Page_Size is no setting, and is ignored; did you mean CLIENTS_API_PAGE_SIZE?",
+        "CLIENTS_API_RATE_LIMIT_ENABLED is no setting, and is ignored; "
+        "did you mean CLIENTS_API_RATELIMIT_ENABLED?",
+        "CLIENTS_API_XYZ is no setting, and is ignored.",
+    ]
+
+
+def test_nobody_is_warned_of_settings_that_there_are(tmp_path, monkeypatch, caplog):
+    for name, (_, _, (value, _), _) in CASES.items():
+        monkeypatch.setenv(f"CLIENTS_API_{name}", value)
+    monkeypatch.setenv("CLIENTS_API_INSTANCE_PATH", str(tmp_path))
+    monkeypatch.setenv("CLIENTS_API_LOG_LEVEL", "info")
+    create_app()
+    assert warnings_of(caplog) == []
+
+
+def test_a_command_warns_on_stderr_alone(tmp_path):
+    environment = {**os.environ, "CLIENTS_API_INSTANCE_PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "clients_api", "keys", "list"],
+        cwd=ROOT,
+        env={**environment, "CLIENTS_API_PAGESIZE": "5"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0
+    assert "PAGESIZE" not in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(
+        "WARNING CLIENTS_API_PAGESIZE is no setting, and is ignored; "
+        "did you mean CLIENTS_API_PAGE_SIZE?"
+    )
 
 
 def test_a_file_that_can_not_be_read_is_told_in_one_line(load, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # runs this program alone
 import sys
 import tempfile
 import time
@@ -83,8 +83,9 @@ def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
 
 
 def _greet(base: str, clients: int, seed: int) -> None:
+    what = f"{clients} demo client{'s' if clients != 1 else ''} (seed {seed})"
     click.echo(
-        f"{clients} demo clients (seed {seed}) in a database that is gone when this ends.\n\n"
+        f"{what} in a database that is gone when this ends.\n\n"
         f"  API            {base}\n"
         f"  Documentation  {base}/docs\n"
         f"  Key            {demo.KEY}\n\n"
@@ -113,7 +114,7 @@ def _serve(settings: dict[str, str], listener: socket.socket) -> None:
 def _server(settings: dict[str, str], listener: socket.socket) -> Iterator[subprocess.Popen[Any]]:
     # This process keeps the socket, so that calls made during a reload wait instead of failing.
     fd = listener.fileno()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603 # no shell, and nothing that a caller says
         [sys.executable, "-m", __name__, str(fd)],
         env=os.environ | {f"{config.ENV}_{name}": value for name, value in settings.items()},
         pass_fds=[fd],

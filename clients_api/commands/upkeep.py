@@ -25,7 +25,7 @@ def backup(ctx: click.Context, file: Path) -> None:
     path = Path(service(ctx).database.database)
     with _progress("Copying") as progress:
         clients = copies.backup(path, file, progress)
-    click.echo(f"Backed up {clients:,} clients to {file} ({file.stat().st_size:,} bytes).")
+    click.echo(f"Backed up {_clients(clients)} to {file} ({file.stat().st_size:,} bytes).")
 
 
 @click.command()
@@ -39,7 +39,7 @@ def restore(ctx: click.Context, file: Path) -> None:
     path = Path(service(ctx).database.database)
     with _progress("Copying") as progress:
         restored = copies.restore(path, file, progress)
-    click.echo(f"Restored {restored.clients:,} clients from {file}.")
+    click.echo(f"Restored {_clients(restored.clients)} from {file}.")
     if restored.kept:
         click.echo(f"The replaced database is {restored.kept}.")
 
@@ -59,6 +59,10 @@ def check(ctx: click.Context, repair: bool) -> None:
             wrong = wrong or bool(finding.faults)
             click.echo(f"{finding.subject}: {'; '.join(finding.faults) or finding.remark}")
     ctx.exit(1 if wrong else 0)
+
+
+def _clients(count: int) -> str:
+    return f"{count:,} client{'s' if count != 1 else ''}"
 
 
 @contextmanager
