@@ -146,12 +146,17 @@ def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
                 pairs[-1][1].extend(event.data)
             elif isinstance(event, NeedData):
                 raise ValueError("it ends too early")
-        return [(name, value.decode()) for name, value in pairs]
-    except UnicodeDecodeError as error:
-        raise Refused(400, f"The field {pairs[-1][0]} is not valid UTF-8.") from error
     except Exception as error:
         # werkzeug's decoder raises ValueError, KeyError, IndexError and others for broken input.
         raise Refused(400, "The body is not valid multipart/form-data.") from error
+    return [(name, _decode_field(name, value)) for name, value in pairs]
+
+
+def _decode_field(name: str, value: bytearray) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"The field {name} is not valid UTF-8.") from error
 
 
 def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[str, Any]:

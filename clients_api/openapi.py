@@ -23,7 +23,8 @@ Clients part of the public Grow CRM API.
 
 Send your key in the header `Authorization: Bearer <key>`. Bodies may be JSON, URL-encoded or
 multipart forms. In forms, arrays are written `tags[]=a&tags[]=b`, `tags[0]=a&tags[1]=b` or
-`tags=a&tags=b`. Text is trimmed, and an empty string means null; numbers may be written as text.
+`tags=a&tags=b`. Text is trimmed before it is measured, and an empty string means null; numbers may
+be written as text.
 What a call does not take changes nothing, and is named in the header `Ignored-Parameters`; with
 `Prefer: handling=strict` it is refused.
 """

@@ -9,6 +9,7 @@ import marshmallow as ma
 
 from .schemas.base import Schema
 from .schemas.fields import (
+    DECIMAL_LIMIT,
     INTEGER_MAX,
     Array,
     Choice,
@@ -81,7 +82,8 @@ def _properties(field: ma.fields.Field, in_query: bool, blank: bool) -> dict[str
         case Integer():
             return _integer(field, in_query, blank)
         case Decimal():
-            return {"type": ["number", "string"], "pattern": _whole(DECIMAL, blank)}
+            limits = {"exclusiveMinimum": -DECIMAL_LIMIT, "exclusiveMaximum": DECIMAL_LIMIT}
+            return {"type": ["number", "string"], **limits, "pattern": _whole(DECIMAL, blank)}
         case Choice():
             return {"enum": [*field.choices, *([""] if blank else [])]}
         case Timestamp() | Date() if blank:
@@ -122,12 +124,10 @@ def _integer(field: Integer, in_query: bool, blank: bool) -> dict[str, Any]:
 def _digits(low: int | None, high: int, blank: bool) -> str:
     if low is None:
         return _whole("[+-]?[0-9]{1,18}", blank)
-    numbers = ["0"] if low == 0 else []
-    if high == INTEGER_MAX:
-        numbers.append("[1-9][0-9]{0,17}")  # no record has an id of more digits
-    else:
-        numbers += _up_to(str(high))
-    return _whole("|".join(numbers), blank)
+    zero = "[+-]?0+|" if low == 0 else ""
+    # No record has an id of more digits.
+    numbers = ["[1-9][0-9]{0,17}"] if high == INTEGER_MAX else _up_to(str(high))
+    return _whole(rf"{zero}\+?0*({'|'.join(numbers)})", blank)
 
 
 def _up_to(high: str) -> list[str]:

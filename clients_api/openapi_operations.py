@@ -82,11 +82,11 @@ class OperationDocs:
         return names
 
     def _error_statuses(self) -> set[int]:
-        statuses = {400, 401, 403, 405, 414, 422, 429, 500, 503}
+        statuses = {400, 401, 403, 405, 413, 414, 415, 422, 429, 500, 503}
         if "<" in self.path:
             statuses.add(404)
         if self.writes:
-            statuses |= {413, 415, 507}
+            statuses.add(507)
         if self.method == "POST":
             statuses.add(409)
         if self.has_record and self.writes:

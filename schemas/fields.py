@@ -20,6 +20,7 @@ from marshmallow import fields, validate
 from clients_api.models.base import timestamp
 
 INTEGER_MAX = 2**63 - 1
+DECIMAL_LIMIT = 10**15
 _DIGITS = re.compile(r"[+-]?[0-9]{1,100}")
 
 MESSAGES = {
@@ -225,7 +226,7 @@ class Decimal(_Field, fields.Float):
         if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", text):
             raise self.make_error("number")
         number = float(text)
-        if abs(number) >= 1e15 or (number and abs(number) < 1e-15):
+        if abs(number) >= DECIMAL_LIMIT or (number and abs(number) < 1 / DECIMAL_LIMIT):
             raise self.make_error("number")
         return float(format(number, ".15g"))
 
@@ -259,7 +260,7 @@ class Date(_Field, fields.Date):
 
 
 class Array(_Field, fields.List):
-    """An array of at most `max_items`.
+    """An array of at most `max_items` different elements.
 
     Blank elements are dropped, and of those that `unique` maps to the same, all but the first.
     """
@@ -276,7 +277,9 @@ class Array(_Field, fields.List):
         self.unique = unique
         super().__init__(item, **kwargs)
         if max_items is not None:
-            self.metadata.setdefault("maxItems", max_items)
+            # In words, since JSON Schema's maxItems counts those that are dropped as well.
+            said = [self.metadata.get("description"), f"At most {max_items} different ones."]
+            self.metadata["description"] = " ".join(filter(None, said))
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):

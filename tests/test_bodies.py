@@ -270,6 +270,8 @@ def test_a_form_that_is_no_utf8_is_400(shared_api, body):
         (b'--x\r\nContent-Disposition: form-data; filename="f"\r\n\r\nb\r\n--x--\r\n', "x"),
         (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--\r\n', "x"),
         (b'--x\r\nContent-Disposition form-data; name="a"\r\n\r\nb\r\n--x--\r\n', "x"),
+        # So was a name that is no UTF-8, in the first part.
+        (b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nb\r\n--x--\r\n', "x"),
         (b"--x\r\n" + b"A" * 70_000, "x"),
         (b"b", "\u00e9"),
     ],
@@ -278,6 +280,22 @@ def test_a_broken_multipart_body_is_400(shared_api, body, boundary):
     kind = f"multipart/form-data; boundary={boundary}" if boundary else "multipart/form-data"
     response = shared_api.call("POST", "/clients", data=body or b"x", content_type=kind)
     expect_error(response, 400)
+
+
+def test_a_field_that_is_no_utf8_is_named(shared_api):
+    # Whichever it was, the last one was named.
+    fields = ((b"a", b"1"), (b"b", b"\xff"), (b"c", b"3"))
+    parts = (
+        b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % field
+        for field in fields
+    )
+    response = shared_api.call(
+        "POST",
+        "/clients",
+        data=b"".join(parts) + b"--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
+    expect_error(response, 400, "The field b is not valid UTF-8.")
 
 
 @pytest.mark.parametrize("encoding", ["form", "multipart"])

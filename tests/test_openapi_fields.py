@@ -12,7 +12,10 @@ import pytest
 from clients_api import create_app, openapi
 from clients_api.blueprints import BLUEPRINTS
 from clients_api.bodies import JSON, cleaned
+from clients_api.models.custom_field import TYPES, Definition
 from clients_api.operation import Operation
+from clients_api.schemas.client import TagsSchema
+from clients_api.schemas.custom_field import read_values
 
 VALUES = (
     *(None, True, 0, 1, 3, -1, 7.0, 1.5, 32_767, 32_768, 2**63 - 1, 2**63),
@@ -22,10 +25,14 @@ VALUES = (
     *("a" * length for length in (250, 251, 65_535, 65_536)),
     *("yes", "no", "client", "active", "suspended", "everyone", "team", "read", "text"),
     *("jane@acme.example", "jane", "2999-06-15T09:30:00Z"),
+    *("+1", "01", " 3 ", "1.0", "-0", "000", "+0032767", "-01", "\u0663", "3\n", "3.", ".3"),
+    *(1e300, -1e300, -(2**63), 1e15, -1e15, 1e15 - 1, 0.1, 1e-9),
+    *("a" * 50 + " ", " " * 251, "no ", "No", " jane@acme.example", "2999-06-15", "2999-6-15"),
     *([], {}, [None], [""], ["a"], [1], ["1"], [True], [[]], ["a\0"], ["a" * 251]),
+    *(["a"] * 201, [1] * 1001, ["", None] * 101, ["a" * 100 + " "]),
 )
 
-FORMATS = jsonschema.FormatChecker(["email"])
+FORMATS = jsonschema.FormatChecker(["email", "date"])
 
 
 @FORMATS.checks("date-time", raises=ValueError)
@@ -60,10 +67,16 @@ def validator(document: dict[str, Any], schema: dict[str, Any]) -> jsonschema.pr
 
 def is_untold(schema: dict[str, Any], value: Any) -> bool:
     """Tell of text that is taken, in spite of the document, which would be hard to read else."""
+    if isinstance(value, list):
+        return "array" in schema["type"] and any(is_untold(schema["items"], v) for v in value)
+    if not isinstance(value, str):
+        return False
+    text = value.strip()
     if "array" in schema["type"]:
-        return isinstance(value, str) and not value.strip()  # null
-    is_padded = isinstance(value, str) and value != value.strip()
-    return is_padded and ("enum" in schema or "anyOf" in schema)  # lists of words
+        return not text  # null
+    if "enum" in schema:
+        return value not in schema["enum"] and text.lstrip("+0") in schema["enum"]
+    return value != text and ("anyOf" in schema or len(value) > schema.get("maxLength", len(value)))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
@@ -79,6 +92,32 @@ def test_what_the_document_says_of_a_parameter_is_what_is_taken(document, operat
             _, errors = operation.body.read({name: cleaned(value)})
             taken = not any(error.partition(".")[0] == name for error in errors)
             assert documented_as.is_valid(value) == taken, (name, value, errors.get(name))
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_what_the_document_says_of_a_custom_field_is_what_is_taken(app, type):
+    # Of decimals it did not say how large they may be.
+    definition = Definition(1, "code", "Code", type, False, ("a", "A"))
+    document = openapi.with_custom_fields(app.api, [definition])
+    schema = document["components"]["schemas"]["ClientCreate"]["properties"]["code"]
+    documented_as = validator(document, schema)
+    for value in VALUES:
+        if not is_untold(schema, value):
+            _, errors = read_values([definition], {"code": cleaned(value)})
+            assert documented_as.is_valid(value) != bool(errors), (value, errors)
+
+
+def test_the_document_says_in_words_how_many_elements_are_taken_where_some_are_dropped(document):
+    # It said maxItems, by which a hundred tags and a blank one are too many. They are taken.
+    tags = document["components"]["schemas"]["Tags"]["properties"]["tags"]
+    assert "maxItems" not in tags
+    assert "At most 100 different ones." in tags["description"]
+    titles = [str(number) for number in range(100)]
+    for extra in ("", " ", "7", None):
+        values, errors = TagsSchema().read({"tags": cleaned([*titles, extra])})
+        assert (values, errors) == ({"tags": titles}, {})
+    _, errors = TagsSchema().read({"tags": [*titles, "new"]})
+    assert errors == {"tags": ["The tags may not have more than 100 items."]}
 
 
 def test_all_examples_are_of_their_schema(document):
