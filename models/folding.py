@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# SQLite's search index has these, which are no characters, as the one that stands for such.
+_NO_CHARACTERS = str.maketrans("\ufffe\uffff", "\ufffd\ufffd")
+
 
 def fold(text: str) -> str:
     """Return the key under which two spellings of a text are the same.
@@ -16,7 +19,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFC", text).casefold().replace("i\u0307", "i")
-    return unicodedata.normalize("NFC", folded)
+    return unicodedata.normalize("NFC", folded).translate(_NO_CHARACTERS)
 
 
 def slug(text: str) -> str:

@@ -209,3 +209,10 @@ def test_tags_and_categories_are_found_by_a_part_of_their_name(api, make_client)
         assert [tag["title"] for tag in tags] == titles
         categories = api.get(f"/categories?search={quote(needle)}").get_json()["data"]
         assert [category["name"] for category in categories] == titles
+
+
+def test_what_is_no_character_is_found_as_what_stands_for_it(api, make_client):
+    made = make_client(client_company_name="Acme\uffff Inc")["id"]
+    for needle in ("\uffff", "\ufffe", "\ufffd", "e\uffff i"):
+        found = api.get("/clients", query_string={"search": needle}).get_json()["data"]
+        assert [client["id"] for client in found] == [made]
