@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import limits
 from flask import Config
 
 from .models import sqlite
+from .ratelimit import parse_rate
 
 ENV = "CLIENTS_API"
 
@@ -85,8 +85,7 @@ def _database_url(value: Any) -> str:
 def _rate(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    if not limits.parse(value).amount:
-        raise ValueError
+    parse_rate(value)
     return value
 
 

@@ -2,12 +2,13 @@
 
 Every process counts for itself. Under gunicorn the counts lie in files of one temporary folder,
 which is prometheus_client's multiprocess mode, so that the worker that is asked answers for all.
-That library looks for the folder when it is imported; hence it is imported late, in the workers.
+That library looks for the folder when it is imported; hence it is imported late.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import os
 import re
@@ -107,6 +108,7 @@ def share() -> str | None:
     if not IS_INSTALLED or FOLDER in os.environ:
         return None
     os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="clients-api-metrics-")
+    importlib.import_module("prometheus_client")  # once for all that are forked
     return folder
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import ipaddress
 import logging
+import re
 import threading
 import time
-
-import limits
 
 from .errors import Refused
 
@@ -16,7 +15,23 @@ ANONYMOUS_SHARE = 10  # an address without a valid key gets a tenth of a key's c
 KNOWN_MAX = 100_000  # callers kept in memory; an attacker has many addresses
 NETWORK_BITS = 64  # of an IPv6 address; the rest of it its owner chooses, anew for each call
 
+_RATE = re.compile(
+    r"(?P<amount>[1-9][0-9]{0,11}) ?(?:/|per) ?(?P<count>[1-9][0-9]{0,5})? ?(?P<unit>[a-z]+?)s?"
+)
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
 log = logging.getLogger("clients_api")
+
+
+def parse_rate(text: str) -> tuple[int, int]:
+    """Read a rate in the notation of Flask-Limiter: `1200 per minute`, `5/second`, `9 per 2 hours`.
+
+    Returns the calls and the seconds in which there may be so many. Raises ValueError.
+    """
+    rate = _RATE.fullmatch(text.strip().lower())
+    if rate is None or rate["unit"] not in _SECONDS:
+        raise ValueError(f"{text!r} is no rate")
+    return int(rate["amount"]), int(rate["count"] or 1) * _SECONDS[rate["unit"]]
 
 
 class Windows:
@@ -69,10 +84,9 @@ class RateLimit:
     """
 
     def __init__(self, rate: str) -> None:
-        known = limits.parse(rate)
-        self._keys = Windows(known.amount, known.get_expiry())
-        anonymous = max(1, known.amount // ANONYMOUS_SHARE)
-        self._networks = Windows(anonymous, known.get_expiry())
+        amount, seconds = parse_rate(rate)
+        self._keys = Windows(amount, seconds)
+        self._networks = Windows(max(1, amount // ANONYMOUS_SHARE), seconds)
 
     def count(self, caller: str | None, address: str) -> dict[str, str]:
         """Count a call and return the RateLimit headers of its answer.

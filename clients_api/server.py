@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from os import W_OK, access
 from typing import Any
 
@@ -42,6 +43,10 @@ def _service_of(worker: Any) -> Service:
 
 def _on_starting(server: Any) -> None:
     server.metrics_folder = metrics.share()
+    # What is loaded now stays for good. A garbage collector that never touches it leaves its memory
+    # shared between the workers.
+    gc.collect()
+    gc.freeze()
 
 
 def _on_exit(server: Any) -> None:

@@ -60,6 +60,8 @@ class Database(peewee.SqliteDatabase):
                 "foreign_keys": 1,
                 "journal_size_limit": WAL_LIMIT_BYTES,
                 "temp_store": "memory",
+                # Of each thread's connection, in kibibytes; the system's cache lies behind it.
+                "cache_size": -1000,
             },
             cached_statements=512,
             # A connection is used by its own thread only, but closed by whoever ends the process.

@@ -8,12 +8,26 @@ import pytest
 from conftest import Caller, expect_error, issue_key
 
 from clients_api.errors import Refused
-from clients_api.ratelimit import RateLimit, network_of
+from clients_api.ratelimit import RateLimit, network_of, parse_rate
 
 
 @pytest.fixture
 def app(make_app):
     return make_app(RATELIMIT_ENABLED=True, RATELIMIT_DEFAULT="20 per hour")
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("1200 per minute", (1200, 60)),
+        ("5/second", (5, 1)),
+        (" 10 Per 2 Hours ", (10, 7200)),
+        ("100 per day", (100, 86_400)),
+        ("1/5minutes", (1, 300)),
+    ],
+)
+def test_rates_are_written_as_flask_limiter_does(text, rate):
+    assert parse_rate(text) == rate
 
 
 def statuses(caller, count, path="/clients", **options):
