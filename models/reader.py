@@ -71,6 +71,7 @@ class Reader:
         self._page = Prepared(self._compose_page)
         self._stream = Prepared(self._compose_stream)
         self._total = Prepared(self._compose_total)
+        self._sizes = Prepared(self._compose_sizes)
 
     def find(self, id: int | None) -> Record:
         """Return the record of that id. Raises NotFound; None is the id of no record."""
@@ -119,6 +120,11 @@ class Reader:
         total = self._totals.select(peewee.fn.COALESCE(peewee.fn.SUM(columns["count"]), 0))
         equal = [columns[name] == value for name, value in zip(names, values, strict=True)]
         return total.where(*equal) if equal else total
+
+    def _compose_sizes(self, *values: Any, where: Shape) -> peewee.Query:
+        # How many a search finds, and of how many, at once.
+        hits = self._compose_total(*values, where=where, tested=False)
+        return peewee.Select(columns=(hits, self._compose_total(where=(), tested=False)))
 
     def _compose_stream(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
         rows = self._rows(*self._streamed)

@@ -35,7 +35,7 @@ class Selection:
         """Count the records, without the joins."""
         if self._search and _shape(self._search) == self._where:
             return self._hits
-        return self._count(self._values, self._where, tested=self._finds_many)
+        return self.reader._total.scalar(*self._values, where=self._where, tested=self._finds_many)
 
     def page(self, *, sort: str, descending: bool, limit: int, offset: int) -> list[Row]:
         """Return `limit` rows at most, those after the first `offset`."""
@@ -91,16 +91,17 @@ class Selection:
         """Whether to test all records costs less than to look up the hits."""
         return bool(self._search) and self._hits * LOOKUP_COUNT_STEPS > self._records
 
-    @cached_property
+    @property
     def _hits(self) -> int:
-        return self._count(_values(self._search), _shape(self._search))
+        return self._sizes[0]
+
+    @property
+    def _records(self) -> int:
+        return self._sizes[1]
 
     @cached_property
-    def _records(self) -> int:
-        return self._count((), ())
-
-    def _count(self, values: tuple[Any, ...], where: Shape, tested: bool = False) -> int:
-        return self.reader._total.scalar(*values, where=where, tested=tested)
+    def _sizes(self) -> tuple[int, int]:
+        return self.reader._sizes.one(*_values(self._search), where=_shape(self._search))
 
 
 def _shape(conditions: Iterable[Condition]) -> Shape:

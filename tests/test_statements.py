@@ -17,7 +17,8 @@ from clients_api.models.base import using
 @pytest.fixture
 def statements(api, make_client, monkeypatch):
     """Return how many statements SQLite is given for a request."""
-    make_client(client_company_name="Acme", tags=["a", "b"])
+    for _ in range(3):
+        make_client(client_company_name="Acme", tags=["a", "b"])
     api.get("/clients")  # the first request notes the key's use
 
     def count(method, path, body=None):
@@ -41,6 +42,8 @@ def statements(api, make_client, monkeypatch):
         ("/clients", 3),  # and the total
         ("/clients?status=active&limit=100&sort=client_company_name", 3),
         ("/clients?search=acm", 3),
+        ("/clients?search=acm&limit=1", 3),
+        ("/clients?search=a&limit=1", 3),
         ("/clients?tag[]=a&category_id=2", 3),
         ("/clients?cursor=", 2),
         ("/contacts", 3),
