@@ -37,10 +37,7 @@ class Category(BaseModel):
     @classmethod
     def matching(cls, search: str | None = None, **equal: Any) -> Selection:
         """Return the categories of a `type` and `visibility` whose name contains `search`."""
-        conditions = [(name, (value,)) for name, value in equal.items()]
-        if search:
-            conditions.append(("search", (fold(search),)))
-        return reader.select(conditions)
+        return reader.matching(search, **equal)
 
     @classmethod
     def exists(cls, id: int) -> bool:

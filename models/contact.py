@@ -9,7 +9,6 @@ import peewee
 from .base import Record
 from .client import Client
 from .errors import Conflict, Invalid
-from .folding import fold
 from .mail import Mail
 from .reader import Reader, Row, Selection
 from .user import CLIENT, User, person_columns, person_conditions, person_sorts
@@ -31,10 +30,7 @@ class Contact(User):
         In: `search`, a part of a name, the e-mail address or the phone number; `status`,
         `client_id`, `account_owner`.
         """
-        conditions = [(name, (value,)) for name, value in equal.items()]
-        if search:
-            conditions.append(("search", (fold(search),)))
-        return reader.select(conditions)
+        return reader.matching(search, **equal)
 
     @classmethod
     def of_clients(cls, client_ids: list[int]) -> dict[int, list[Row]]:

@@ -10,6 +10,7 @@ import peewee
 
 from .base import Prepared, Record, column_names
 from .errors import NotFound
+from .folding import fold
 from .selection import Condition, Row, Selection, Shape
 
 __all__ = ["Condition", "Reader", "Row", "Search", "Selection"]
@@ -83,6 +84,16 @@ class Reader:
     def select(self, conditions: Iterable[Condition] = ()) -> Selection:
         """Return the records that meet `conditions`, pairs of a filter's name and its values."""
         return Selection(self, conditions)
+
+    def matching(self, search: str | None = None, **equal: Any) -> Selection:
+        """Return the records that contain `search`, in whatever case, and equal all else.
+
+        In: `search`, for the filter of that name; values for others, by their names.
+        """
+        conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
+        if search:
+            conditions.append(("search", (fold(search),)))
+        return self.select(conditions)
 
     def _compose_by_id(self, id: Any) -> peewee.Query:
         return self._rows().where(self.id == id, *self._scope)

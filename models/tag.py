@@ -28,7 +28,7 @@ class Tag(BaseModel):
     @classmethod
     def matching(cls, search: str | None = None) -> Selection:
         """Return the tags whose title contains `search`."""
-        return reader.select([("search", (fold(search),))] if search else [])
+        return reader.matching(search)
 
     @classmethod
     def named(cls, titles: Iterable[str]) -> list[int]:

@@ -9,7 +9,6 @@ import peewee
 from .base import Record, prepared
 from .category import CategoryUser
 from .errors import Invalid
-from .folding import fold
 from .mail import Mail
 from .reader import Reader, Selection
 from .user import User, person_columns, person_conditions, person_sorts
@@ -31,10 +30,7 @@ class TeamMember(User):
         In: `search`, a part of a name, the e-mail address or the phone number; `status`,
         `role_id`.
         """
-        conditions = [(name, (value,)) for name, value in equal.items()]
-        if search:
-            conditions.append(("search", (fold(search),)))
-        return reader.select(conditions)
+        return reader.matching(search, **equal)
 
     @classmethod
     def create(cls, *, email: str, send_email: str = "no", **columns: Any) -> Record:
