@@ -82,8 +82,7 @@ def _make(path: Path, clients: int) -> None:
         ApiKey.issue(name="benchmark", key=KEY)
         categories = [Category.default_id()]
         categories += [Category.named(f"Category {n}") for n in range(1, CATEGORIES)]
-        for number in range(TAGS):
-            Tag.named(f"tag {number}")
+        Tag.named(f"tag {number}" for number in range(TAGS))
         numbers = range(1, clients + 1)
         label, hidden = f"Making {clients:,} clients", not sys.stderr.isatty()
         with click.progressbar(numbers, label=label, file=sys.stderr, hidden=hidden) as bar:
