@@ -18,7 +18,7 @@ CANARY = "jinja2==2.4.1"
 
 def installed() -> str:
     """Return what is installed, as requirements; without this project, which is not on PyPI."""
-    command = [sys.executable, "-m", "pip", "freeze", "--all", "--exclude-editable"]
+    command = [sys.executable, "-m", "pip", "freeze", "--exclude-editable"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
