@@ -98,7 +98,7 @@ def _copy(source: Path, access: str, copy: Path, progress: Progress) -> None:
 
 def _access(file: Path) -> str:
     # Alone, a file may lie where nothing can be written, as SQLite otherwise would beside it.
-    is_alone = not any(companion.exists() for companion in files.companions(file))
+    is_alone = not any(companion.exists() for companion in sqlite.companions(file))
     return "immutable=1" if is_alone else "mode=ro"
 
 
@@ -111,7 +111,7 @@ def _beside(target: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        for left in (path, *files.companions(path)):
+        for left in (path, *sqlite.companions(path)):
             left.unlink(missing_ok=True)
 
 
@@ -163,7 +163,7 @@ def _set_aside(path: Path) -> Path | None:
             os.link(path, kept)
         except OSError:  # a file system without links
             shutil.copy2(path, kept)
-    for old, new in zip(files.companions(path), files.companions(kept), strict=True):
+    for old, new in zip(sqlite.companions(path), sqlite.companions(kept), strict=True):
         if old.exists():
             os.replace(old, new)
     files.sync(path.parent)

@@ -34,11 +34,6 @@ def as_it_is(path: Path, access: str = "mode=rw") -> Iterator[peewee.SqliteDatab
         db.close()
 
 
-def companions(path: Path) -> list[Path]:
-    """Return the paths of the files that SQLite keeps beside the database at `path`."""
-    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
-
-
 def check_place(path: Path) -> bool:
     """Tell whether there is a file at `path`. Raises DatabaseUnusable where none can be used.
 
@@ -71,7 +66,7 @@ def check_whole(db: peewee.SqliteDatabase, path: Path) -> None:
 
     SQLite notices where whole pages are missing; the rest of one it takes for zeros.
     """
-    log = companions(path)[0]
+    log = sqlite.companions(path)[0]
     has_log = log.exists() and log.stat().st_size > 0  # which may hold what is missing here
     if not has_log and path.stat().st_size % db.pragma("page_size"):
         raise sqlite.DatabaseUnusable(

@@ -118,10 +118,12 @@ class Database(peewee.SqliteDatabase):
             self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     def _renew_if_stale(self, error: Exception) -> None:
-        """Close this thread's connection if it is read-only, and the file no longer."""
+        """Close this thread's connection if it is read-only, and its files are no longer."""
+        if _code(error) != sqlite3.SQLITE_READONLY:
+            return
         path = Path(self.database)
-        may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        if may_write and _code(error) == sqlite3.SQLITE_READONLY:
+        places = (path.parent, path, *filter(Path.exists, companions(path)))
+        if all(os.access(place, os.W_OK) for place in places):
             self.is_stale = True
             self.close()
 
@@ -195,6 +197,11 @@ def path_of(url: str, folder: Path) -> Path:
     if scheme != "sqlite" or not rest or "?" in rest:
         raise ValueError("sqlite:///relative/path or sqlite:////absolute/path")
     return folder / rest
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the paths of the files that SQLite keeps beside the database at `path`."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
 
 
 def reason(error: Exception, path: str | Path) -> str:

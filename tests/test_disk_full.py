@@ -103,6 +103,21 @@ def test_a_read_only_database_is_read_and_is_written_again_when_it_can_be(app, a
     heeding_modes(be_a_thread_of_a_server)
 
 
+def test_a_log_of_another_user_does_not_begin_a_new_worker_with_each_change(app, api):
+    """Root may have left it. No new process could write it either, so none is asked for."""
+    body = {"first_name": "A", "last_name": "B", "email": "a@acme.example"}
+    assert api.post("/clients", body).status_code == 201
+    log = Path(app.instance_path) / "clients.sqlite3-wal"
+
+    def be_a_thread_of_a_server() -> None:
+        log.chmod(0o400)
+        for _ in range(2):
+            expect_error(api.post("/clients", body), 507)
+        assert not app.database.is_stale
+
+    heeding_modes(be_a_thread_of_a_server)
+
+
 def test_a_server_writes_again_after_a_time_in_which_it_could_not(start_server):
     """Connections that it opened meanwhile stay read-only, so a new worker takes over."""
 
