@@ -54,9 +54,9 @@ class Windows:
     def hit(self, caller: str) -> tuple[int, dict[str, str]]:
         """Count a call; return how many it were with it, and the headers of its answer.
 
-        The headers are those of draft-ietf-httpapi-ratelimit-headers-07.
+        The headers are those of draft-ietf-httpapi-ratelimit-headers-06.
         """
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             count, end = self._windows.get(caller, (0, 0.0))
             if end <= now:

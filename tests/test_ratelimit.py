@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from conftest import Caller, expect_error, issue_key
@@ -163,7 +164,7 @@ def test_the_default_is_1200_a_minute_and_a_tenth_without_a_key(make_app):
 
 def test_a_window_ends(monkeypatch):
     clock = [1_000_000.0]
-    monkeypatch.setattr("time.time", lambda: clock[0])
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     limit = RateLimit("2 per minute")
     for _ in range(2):
         for _ in range(2):
@@ -174,6 +175,17 @@ def test_a_window_ends(monkeypatch):
         assert caught.value.headers["Retry-After"] == "1"
         assert caught.value.message.endswith("again in 1 second.")
         clock[0] += 2
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting_longer(monkeypatch):
+    # It was the clock of the wall: whoever had no calls left waited until it was there again.
+    limit = RateLimit("1 per minute")
+    limit.count("key", "10.0.0.1")
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now - 3600)
+    with pytest.raises(Refused) as caught:
+        limit.count("key", "10.0.0.1")
+    assert int(caught.value.headers["Retry-After"]) <= 60
 
 
 def test_many_addresses_do_not_fill_the_memory(monkeypatch):
