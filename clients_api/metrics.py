@@ -77,7 +77,8 @@ class Metrics:
         if FOLDER in os.environ:
             MultiProcessCollector(registry)
         else:
-            registry.register(self._calls)
+            with self._lock:  # as in _count
+                registry.register(self._calls)
         registry.register(_Database())
         return generate_latest(registry)
 
