@@ -86,7 +86,9 @@ def test_no_secret_is_in_a_file_a_log_an_answer_or_a_title(start_server, tmp_pat
     by_command = command(app, "keys", "create", "by command").strip()
     secrets = [server.key, over_http, by_command, PASSWORD, BEARER, HEADER, QUERY, BASIC]
     texts = [*ask_for_everything(server), *titles_of(server)]
+    deadline = time.monotonic() + 10
     while "is not sent" not in server.log.read_text():  # the mail, for want of a server
+        assert time.monotonic() < deadline, server.log.read_text()
         time.sleep(0.05)
     copies = tmp_path / "copies"
     copies.mkdir()
