@@ -152,6 +152,7 @@ class Reader:
         walk: bool,
     ) -> peewee.Query:
         # First the ids of the page, from indexes alone; then the joins for these few rows only.
+        # Behind the values of `where`: the last sort key and id, the steps, the limit, the offset.
         rest = list(values)
         offset = rest.pop() if skip else None
         limit = rest.pop()

@@ -40,7 +40,7 @@ class Selection:
     def page(self, *, sort: str, descending: bool, limit: int, offset: int) -> list[Row]:
         """Return `limit` rows at most, those after the first `offset`."""
         how = {"sort": sort, "descending": descending, "seek": False, "skip": True}
-        return self._rows((), (limit, offset), limit, limit + offset, how)
+        return self._rows((), (limit, offset), how)
 
     def after(
         self, last: tuple[Any, int] | None, *, sort: str, descending: bool, limit: int
@@ -50,28 +50,20 @@ class Selection:
         The cost is the same at any depth. Behind the reader's columns each row has its sort key.
         """
         how = {"sort": sort, "descending": descending, "seek": last is not None, "skip": False}
-        return self._rows(last or (), (limit,), limit, limit, how)
+        return self._rows(last or (), (limit,), how)
 
     def stream(self) -> Any:
         """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""
         return self.reader._stream(*self._values, where=self._where, tested=self._finds_many)
 
-    def _rows(
-        self,
-        last: tuple[Any, ...],
-        slice: tuple[int, ...],
-        limit: int,
-        wanted: int,
-        how: dict[str, Any],
-    ) -> list[Row]:
+    def _rows(self, last: tuple[Any, ...], part: tuple[int, ...], how: dict[str, Any]) -> list[Row]:
+        # `part` is the limit, and the offset where there is one: so many hits have to be found.
         values = (*self._values, *last)
-        if steps := self._steps_worth(wanted, how["sort"]):
-            rows = self.reader._page.all(
-                *values, steps, *slice, where=self._where, walk=True, **how
-            )
-            if len(rows) == limit or steps >= self._records:
+        if steps := self._steps_worth(sum(part), how["sort"]):
+            rows = self.reader._page.all(*values, steps, *part, where=self._where, walk=True, **how)
+            if len(rows) == part[0] or steps >= self._records:
                 return rows
-        return self.reader._page.all(*values, *slice, where=self._where, walk=False, **how)
+        return self.reader._page.all(*values, *part, where=self._where, walk=False, **how)
 
     def _steps_worth(self, wanted: int, sort: str) -> int:
         """Return how far to go down the list for `wanted` hits, before looking them all up.
