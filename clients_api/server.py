@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from os import W_OK, access
+import os
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -27,7 +27,7 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "keepalive": 5,
         "timeout": 60,
         "graceful_timeout": 30,
-        "worker_tmp_dir": SHARED_MEMORY if access(SHARED_MEMORY, W_OK) else None,
+        "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
         "accesslog": None,  # our own log has a line a request
         "on_starting": _on_starting,
         "on_exit": _on_exit,
