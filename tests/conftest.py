@@ -233,7 +233,11 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait()
+        try:
+            self._wait()
+        except RuntimeError:
+            self.stop(signal.SIGKILL)
+            raise
         found = re.search(r"admin key[^:]*: (\S+)", self.log.read_text())
         self.key = found[1] if found else None
 
