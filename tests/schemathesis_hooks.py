@@ -51,16 +51,19 @@ def filter_failure(context, failure, case, response):
 
 def is_wrong_in_type_alone(case, failure):
     """Tell of a form with numbers and objects where text should be: it is sent as text."""
-    violated = set(re.findall(r"violates `(\w+)`", failure.message))
-    return case.media_type != "application/json" and violated == {"type"}
+    return case.media_type != "application/json" and violated(failure) == {"type"}
 
 
 def is_too_long_by_blanks(case, failure):
     """Tell of text that is too long only until it is trimmed, which JSON Schema can't say."""
-    violated = set(re.findall(r"violates `(\w+)`", failure.message))
-    if violated != {"maxLength"} or not isinstance(case.body, dict):
+    if violated(failure) != {"maxLength"} or not isinstance(case.body, dict):
         return False
     return any(isinstance(text, str) and text != text.strip() for text in case.body.values())
+
+
+def violated(failure):
+    """Return the keywords of JSON Schema that a request violates."""
+    return set(re.findall(r"violates `(\w+)`", failure.message))
 
 
 def has_unwritable_name(case):

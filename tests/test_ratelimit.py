@@ -128,7 +128,7 @@ def test_a_key_named_as_an_address_is_does_not_share_its_calls():
     assert limit.count("10.0.0.1", "10.0.0.1")["RateLimit-Remaining"] == "9"
 
 
-def test_who_tries_out_keys_is_logged_once_a_window(app, anonymous, caplog):
+def test_who_tries_out_keys_is_logged_once_a_window(anonymous, caplog):
     assert statuses(anonymous, 6)[-1] == 429
     (record,) = [record for record in caplog.records if "without a valid key" in record.message]
     assert record.message.endswith("127.0.0.1")

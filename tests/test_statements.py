@@ -15,7 +15,7 @@ from clients_api.models.base import using
 
 
 @pytest.fixture
-def statements(api, make_client, monkeypatch):
+def statements(api, make_client):
     """Return how many statements SQLite is given for a request."""
     for _ in range(3):
         make_client(client_company_name="Acme", tags=["a", "b"])
@@ -62,7 +62,7 @@ def test_writing_takes_few_statements(statements):
     assert statements("POST", "/clients", body) <= 13
 
 
-def test_totals_are_exact_whatever_is_written_at_once(app, make_client):
+def test_totals_are_exact_whatever_is_written_at_once(app):
     """Create, change, delete, import and fail in several threads, and count afterwards."""
     key = issue_key(app, scope="admin")
     errors = []
