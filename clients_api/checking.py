@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import peewee
 
-from .models import Client, Mail, files, migrating, sqlite
+from .models import Client, ClientTotal, Mail, files, migrating, sqlite
 
 REMEDY = "run clients-api check --repair"
 
-_totals = peewee.Table("client_total", ("status", "category_id", "count"))
+_TOTAL = (ClientTotal.status, ClientTotal.category_id, ClientTotal.count)
 _grams = peewee.Table("client_gram", ("gram", "count"))
 
 
@@ -104,9 +104,9 @@ def _index_anew(db: sqlite.Database) -> None:
 
 
 def _total_faults(db: sqlite.Database) -> list[str]:
-    kept = _totals.select(_totals.status, _totals.category_id, _totals.count)
+    kept = ClientTotal.select(*_TOTAL).where(ClientTotal.count != 0)
     with db.atomic("DEFERRED"):
-        same = set(kept.where(_totals.count != 0).bind(db).tuples()) == set(_counted().tuples())
+        same = set(kept.tuples()) == set(_counted().tuples())
     return [] if same else [f"differ from the number of the clients, {REMEDY}"]
 
 
@@ -117,10 +117,9 @@ def _counted() -> peewee.ModelSelect:
 
 
 def _count_anew(db: sqlite.Database) -> None:
-    columns = [_totals.status, _totals.category_id, _totals.count]
     with db.atomic():
-        _totals.delete().execute(db)
-        _totals.insert(_counted(), columns=columns).execute(db)
+        ClientTotal.delete().execute()
+        ClientTotal.insert_from(_counted(), _TOTAL).execute()
 
 
 def _failed_mail(db: sqlite.Database) -> list[str]:
