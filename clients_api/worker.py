@@ -165,7 +165,10 @@ class Worker(ThreadWorker):
         return sum(len(conn.arrival.data) for conn in self.pending_conns)
 
     def murder_pending(self) -> None:
-        """Close the connections of callers that were waited for long enough."""
+        """Close the connections of callers that were waited for long enough.
+
+        Gunicorn calls this in each turn of its loop; what else is due then is done here too.
+        """
         if not self._accepting and not self.alive:
             self._stop_listening()
         if self.alive and self._is_stale():
