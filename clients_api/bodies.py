@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import flask
 import orjson
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
@@ -26,6 +27,8 @@ PAIRS_MAX = 1000
 
 # tags[] and tags[3], as PHP's http_build_query, jQuery and curl users write them
 _ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index>[0-9]{0,9})\]")
+_SENT_BYTE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
+_ESCAPED = re.compile("[\udc80-\udcff]")  # what is no UTF-8, decoded with surrogateescape
 
 
 def read_query(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]:
@@ -101,6 +104,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        _decode(data, "The body")
         place = f"line {error.lineno}, column {error.colno}"
         why = error.msg.rpartition(": line")[0] or error.msg
         raise Refused(400, f"The body is not valid JSON: {why} ({place}).") from error
@@ -109,18 +113,33 @@ def _read_json(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _decode_pairs(data: bytes, what: str) -> list[tuple[str, str]]:
+def _decode(data: bytes, what: str) -> str:
     try:
-        return parse_qsl(
-            data.decode("ascii" if data.isascii() else "utf-8"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=PAIRS_MAX,
-        )
+        return data.decode()
     except UnicodeDecodeError as error:
         raise Refused(400, f"{what} is not valid UTF-8 at byte {error.start}.") from error
+
+
+def _decode_pairs(data: bytes, what: str) -> list[tuple[str, str]]:
+    text = _decode(data, what)
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=PAIRS_MAX)
+    except UnicodeDecodeError as error:
+        place = _place_of_no_utf8(data)
+        raise Refused(400, f"{what} is not valid UTF-8 at byte {place}.") from error
     except ValueError as error:
-        raise Refused(400, f"{what} has more than {PAIRS_MAX} parameters.") from error
+        raise _too_many(what) from error
+
+
+def _place_of_no_utf8(data: bytes) -> int:
+    # The exception counts from the parameter's beginning, and a percent-encoded byte as one.
+    text = unquote_to_bytes(data).decode(errors="surrogateescape")
+    before = _ESCAPED.split(text, maxsplit=1)[0].encode()
+    return [match.start() for match in _SENT_BYTE.finditer(data)][len(before)]
+
+
+def _too_many(what: str) -> Refused:
+    return Refused(400, f"{what} has more than {PAIRS_MAX} parameters.")
 
 
 def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
@@ -146,6 +165,8 @@ def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
                 pairs[-1][1].extend(event.data)
             elif isinstance(event, NeedData):
                 raise ValueError("it ends too early")
+    except RequestEntityTooLarge as error:
+        raise _too_many("The body") from error
     except Exception as error:
         # werkzeug's decoder raises ValueError, KeyError, IndexError and others for broken input.
         raise Refused(400, "The body is not valid multipart/form-data.") from error

@@ -82,7 +82,7 @@ def _properties(field: ma.fields.Field, in_query: bool, blank: bool) -> dict[str
         case Integer():
             return _integer(field, in_query, blank)
         case Decimal():
-            limits = {"exclusiveMinimum": -DECIMAL_LIMIT, "exclusiveMaximum": DECIMAL_LIMIT}
+            limits = {"minimum": -DECIMAL_LIMIT, "maximum": DECIMAL_LIMIT}
             return {"type": ["number", "string"], **limits, "pattern": _whole(DECIMAL, blank)}
         case Choice():
             return {"enum": [*field.choices, *([""] if blank else [])]}

@@ -41,6 +41,7 @@ class Paging:
         self.number = query.pop("page", None) or 1
         self.cursor = query.pop("cursor", None)
         self.sort = query.pop("sort", None) or schema.default_sort
+        self._list = schema.__name__
         self.descending = (query.pop("order", None) or schema.default_order) == "desc"
 
     def run(self, selection: Selection) -> Page:
@@ -96,7 +97,7 @@ class Paging:
         except (binascii.Error, ValueError) as error:
             raise ValueError("not base64") from error
         if self._checksum(raw[8:]) != raw[:8] or self._base64(raw) != cursor:
-            raise ValueError("damaged, or of another sort or order")
+            raise ValueError("damaged, or of another list, sort or order")
         match orjson.loads(raw[8:]):
             case [str() as key, int() as id] if id in INTEGERS:
                 return key, id
@@ -110,8 +111,8 @@ class Paging:
 
     def _checksum(self, data: bytes) -> bytes:
         # Against damage and mix-ups. Who forges one only asks for another page of the same list.
-        order = f"{self.sort} {self.descending} ".encode()
-        return hashlib.blake2b(order + data, digest_size=8).digest()
+        place = f"{self._list} {self.sort} {self.descending} ".encode()
+        return hashlib.blake2b(place + data, digest_size=8).digest()
 
 
 def link_header(path: str, query: bytes, links: Mapping[str, Mapping[str, Any]]) -> str:

@@ -184,16 +184,14 @@ class Integer(_Field, fields.Integer):
         low, high = self.limits["min"], self.limits["max"]
         low = -INTEGER_MAX if low is None else low
         if not low <= number <= high:
-            raise self.make_error(self._broken(number, low, high))
+            raise self.make_error(self._broken(number, low, high), min=low)
         return number
 
     @staticmethod
     def _broken(number: int, low: int, high: int) -> str:
         if low > -INTEGER_MAX and high < INTEGER_MAX:
             return "between"
-        if number > high:
-            return "at_most"
-        return "at_least" if low > -INTEGER_MAX else "integer"
+        return "at_most" if number > high else "at_least"
 
     @staticmethod
     def _whole(value: Any) -> int | None:
@@ -226,7 +224,9 @@ class Decimal(_Field, fields.Float):
         if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", text):
             raise self.make_error("number")
         number = float(text)
-        if abs(number) >= DECIMAL_LIMIT or (number and abs(number) < 1 / DECIMAL_LIMIT):
+        if abs(number) > DECIMAL_LIMIT:
+            raise self.make_error("between", min=-DECIMAL_LIMIT, max=DECIMAL_LIMIT)
+        if number and abs(number) < 1 / DECIMAL_LIMIT:
             raise self.make_error("number")
         return float(format(number, ".15g"))
 

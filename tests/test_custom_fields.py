@@ -184,7 +184,7 @@ ACCEPTED = {
     "text": [("code", "code"), ("é" * 250, "é" * 250), ("12", "12")],
     "paragraph": [("one\n\ntwo", "one\n\ntwo"), ("é" * 65_535, "é" * 65_535)],
     "number": [(42, 42), ("42", 42), (-7, -7), ("+7", 7), (0, 0), (2**53 + 1, 2**53 + 1)],
-    "decimal": [(2.5, 2.5), ("2.50", 2.5), (3, 3), ("-0.1", -0.1), (0, 0), ("1e3", 1000)],
+    "decimal": [(2.5, 2.5), ("2.50", 2.5), (3, 3), ("-0.1", -0.1), (1e15, 1e15), ("1e3", 1000)],
     "date": [("2026-06-15", "2026-06-15"), ("2024-02-29", "2024-02-29")],
     "checkbox": [("yes", "yes"), ("no", "no")],
     "dropdown": [(option, option) for option in OPTIONS],
@@ -202,9 +202,11 @@ REFUSED = {
     "number": {
         "The code must be an integer.": [1.5, "1.5", True, "x", [1], "1e3", "0x10", "1 0"],
         f"The code may not be greater than {2**63 - 1}.": [2**63, str(10**30)],
+        f"The code must be at least {1 - 2**63}.": [str(-(2**63)), str(-(10**30))],
     },
     "decimal": {
-        "The code must be a number.": [True, "x", "1,5", [1], "nan", "inf", "1e400", "0x1", 1e15]
+        "The code must be a number.": [True, "x", "1,5", [1], "nan", "inf", "0x1", 1e-16],
+        f"The code must be between {-(10**15)} and {10**15}.": ["1e400", 1.1e15, "-1e16"],
     },
     "date": {
         "The code must be a valid date.": [
@@ -253,10 +255,25 @@ def test_values_of_another_type_are_refused(api, define, make_client, type):
     assert get(api, "/clients") == [client]
 
 
+def test_a_decimal_that_is_shown_can_be_sent_again(api, define, make_client):
+    # Rounded to 15 digits, the largest became one that was refused.
+    define("decimal", name="code")
+    path = f"/clients/{make_client()['id']}"
+    for value in (
+        999_999_999_999_999.9,
+        -999_999_999_999_999.9,
+        "0.00000000000000123456789012345678",
+    ):
+        answer = api.patch(path, {"client_company_name": "A", "code": value}).get_json()
+        shown = answer["data"]["custom_fields"]["code"]
+        answer = api.patch(path, {"client_company_name": "A", "code": shown}).get_json()
+        assert answer["data"]["custom_fields"]["code"] == shown
+
+
 def test_decimals_come_back_as_they_were_given(api, define, make_client):
     define("decimal", name="code")
     client = make_client()
-    for text in ("0.1", "0.3", "1234567.89", "0.000001", "123456789012.345", "-99.99"):
+    for text in ("0.1", "0.3", "1234567.89", "0.000001", "123456789012.345", "-99.99", "1e15"):
         api.patch(f"/clients/{client['id']}", {"client_company_name": "A", "code": text})
         raw = api.get(f"/clients/{client['id']}").get_data(as_text=True)
         assert json.loads(raw)["data"]["custom_fields"]["code"] == float(text)

@@ -235,6 +235,14 @@ def test_a_damaged_cursor_is_422(filled):
         expect_error(response, 422, cursor="The selected cursor is invalid.")
 
 
+def test_a_cursor_of_another_list_is_422(filled):
+    # One of a sort that both lists have was taken, and told of a place that is not in this one.
+    answer = filled.get("/clients?cursor=&sort=client_created&order=asc&limit=10").get_json()
+    cursor = answer["meta"]["next_cursor"]
+    response = filled.get(f"/contacts?sort=created&order=asc&limit=10&cursor={cursor}")
+    expect_error(response, 422, cursor="The selected cursor is invalid.")
+
+
 @pytest.mark.parametrize(
     "position",
     [

@@ -284,6 +284,13 @@ def test_a_request_with_two_meanings_is_refused_and_nothing_behind_it_is_read(
     assert "smuggled" not in server.log.read_text()
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"identity", b"xchunked", b"chunked, gzip"])
+def test_a_body_whose_end_no_one_can_know_is_refused_at_once(connect, coding):
+    # One that does not end with `chunked` was waited for as one that does, until time was up.
+    status, answer = read_answer(connect(HEAD + b"Transfer-Encoding: " + coding + b"\r\n\r\n{}"))
+    assert status == 400, answer
+
+
 @pytest.mark.parametrize(
     "chunks",
     [b"0x1\r\na\r\n0\r\n\r\n", b"+1\r\na\r\n0\r\n\r\n", b"-1\r\n", b"1\r\nab0\r\n\r\n", b"zz\r\n"],
