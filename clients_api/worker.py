@@ -12,17 +12,11 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-import orjson
 from gunicorn import util
-from gunicorn.http.errors import (
-    InvalidHeader,
-    InvalidHeaderName,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-)
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from . import malformed
 from .arrival import HEAD_BYTES, Arrival, Unreader
 from .config import SETTINGS
 from .delivery import Deliverer
@@ -222,18 +216,13 @@ class Worker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never became one for the application."""
-        status, reason, message = _judge(exc)
+        status, answer = malformed.answer(exc)
         if status == 500:
             log.error("Error before the application", exc_info=exc)
         else:
             log.info("Refused a request from %s: %s", addr[0] if addr else "?", exc)
-        body = orjson.dumps({"message": message})
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
         try:
-            util.write_nonblock(client, head.encode() + body)
+            util.write_nonblock(client, answer)
         except OSError:
             log.debug("The caller was gone before it could be told")
 
@@ -285,16 +274,3 @@ class Worker(ThreadWorker):
         self.poller.unregister(conn.sock)
         self._leaving.remove(conn)
         self._close(conn)
-
-
-def _judge(error: BaseException) -> tuple[int, str, str]:
-    match error:
-        case LimitRequestLine():
-            return 414, "URI Too Long", "The address is too long."
-        case LimitRequestHeaders():
-            return 431, "Request Header Fields Too Large", "The headers are too large."
-        case InvalidHeader() | InvalidHeaderName():
-            return 400, "Bad Request", "The request has a header that is not valid HTTP."
-    if type(error).__module__.startswith("gunicorn.http"):
-        return 400, "Bad Request", "The request is not valid HTTP."
-    return 500, "Internal Server Error", "Something went wrong on our side."
