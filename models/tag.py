@@ -139,7 +139,7 @@ def _ids_by_key(*keys):
 
 @prepared
 def _link(*values):
-    rows = zip(*[iter(values)] * 3, strict=True)
+    rows = [values[start : start + 3] for start in range(0, len(values), 3)]
     return ClientTag.insert_many(rows, (ClientTag.client, ClientTag.position, ClientTag.tag))
 
 
