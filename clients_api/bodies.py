@@ -183,16 +183,18 @@ def _decode_field(name: str, value: bytearray) -> str:
 def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[str, Any]:
     single: dict[str, Any] = {}
     elements: dict[str, list[tuple[int, str]]] = {}
+    highest_of: dict[str, int] = {}
     for name, value in pairs:
-        if match := _ELEMENT.fullmatch(name):
-            name, index = match["name"], match["index"]
-            found = elements.setdefault(name, [])
-            found.append((int(index) if index else len(found), value))
-        elif name in arrays:
-            found = elements.setdefault(name, [])
-            found.append((len(found), value))
-        else:
+        match = _ELEMENT.fullmatch(name)
+        if match is None and name not in arrays:
             single[name] = value  # of several, the last counts, as in PHP
+            continue
+        name, index = (match["name"], match["index"]) if match else (name, "")
+        found = elements.setdefault(name, [])
+        highest = highest_of.get(name, -1)
+        place = int(index) if index else highest + 1  # as PHP counts
+        highest_of[name] = max(place, highest)
+        found.append((place, value))
     for name, found in elements.items():
         found.sort(key=lambda element: element[0])
         single[name] = [value for _, value in found]
