@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -68,17 +72,42 @@ def test_the_test_command_installs_an_extra_that_exists():
 
 
 def test_the_first_answer_is_what_the_service_answers(api):
-    call = README.split("## A first request", 1)[1]
+    call = README.split("## A first request", 1)[1].split("Here is one call", 1)[0]
     pairs = [
         tuple(pair.strip("'").replace("'", "").split("=", 1))
         for pair in re.findall(r"-d ('[^']*'|\S+='[^']*'|\S+)", call)
     ]
     shown = re.search(r"```json\n(.*?)```", call, re.DOTALL)[1]
-    import json
-
     expected = json.loads(shown)
     answer = api.post("/clients", form=pairs)
     assert answer.status_code == 201
     body = answer.get_json()
     body["data"]["dates"] = expected["data"]["dates"]
     assert body == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_a_shell_can_make_all_the_calls_as_they_stand_there(start_server, tmp_path):
+    server = start_server()
+    chapter = README.split("\n## A first request\n", 1)[1].split("\n## ", 1)[0]
+    script = "".join(re.findall(r"```sh\n(.*?)```", chapter, re.DOTALL))
+    for shown, real in (("ck_…", server.key), ("127.0.0.1:8000", f"127.0.0.1:{server.port}")):
+        script = script.replace(shown, real)
+    (tmp_path / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")
+    shell = subprocess.run(
+        ["sh", "-ec", script],
+        cwd=tmp_path,
+        env=os.environ | {"CURL_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert shell.returncode == 0, shell.stdout[-500:] + shell.stderr
+    assert shell.stdout.count('"message":') == script.count("curl ") - 2  # one tag and one file
+    assert server.log.read_text().count(" status=") == script.count("curl ")
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("name", sorted({row[2].strip("`") for row in rows("What it promises")}))
+def test_every_promise_has_tests(name):
+    assert "\ndef test_" in (ROOT / "tests" / name).read_text(encoding="utf-8")
