@@ -13,6 +13,7 @@ import flask
 import peewee
 
 from .errors import cross_site, forbidden, unauthorized
+from .models import sqlite
 from .models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 log = logging.getLogger("clients_api")
@@ -69,7 +70,8 @@ class KeyAuthenticator:
                 ApiKey.note_use(identity.id)
         except peewee.OperationalError as error:
             # A full disk or a busy writer must not keep anybody from reading.
-            log.warning("The last use of key %s was not noted: %s", identity.prefix, error)
+            level = logging.DEBUG if sqlite.is_busy(error) else logging.WARNING
+            log.log(level, "The last use of key %s was not noted: %s", identity.prefix, error)
 
 
 class HostAuthenticator:
