@@ -90,7 +90,19 @@ def _read_bytes(request: flask.Request) -> bytes:
         raise Refused(400, "The body is not valid HTTP, or not all of it came.") from error
     if len(data) > limit:
         raise too_large()
+    if data and "HTTP_CONTENT_ENCODING" in request.environ:
+        _require_no_coding(request.environ["HTTP_CONTENT_ENCODING"])
     return data
+
+
+def _require_no_coding(codings: str) -> None:
+    """Require that a body is not compressed (RFC 9110, section 8.4). Raises Refused: 415."""
+    if any(coding.strip().lower() not in ("", "identity") for coding in codings.split(",")):
+        raise Refused(
+            415,
+            "The body must not be compressed; leave out Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},  # tells it from a type that is not taken
+        )
 
 
 def _read_exactly(request: flask.Request, length: int) -> bytes:

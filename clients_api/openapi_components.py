@@ -55,6 +55,19 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}},
     "Allow": {"description": "The methods of this path.", "schema": {"type": "string"}},
+    "Accept-Encoding": {
+        "description": "`identity` where a body was refused for its Content-Encoding (RFC 9110).",
+        "schema": {"type": "string"},
+    },
+}
+
+# Headers of errors, by status.
+ERROR_HEADERS = {
+    401: "WWW-Authenticate",
+    405: "Allow",
+    415: "Accept-Encoding",
+    429: "Retry-After",
+    503: "Retry-After",
 }
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -104,8 +117,7 @@ def describe(components: Any) -> None:
             "description": HTTPStatus(status).phrase,
             "content": {JSON: {"schema": ErrorSchema, "example": example}},
         }
-        extra = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
-        if status in extra:
-            header = extra[status]
+        if status in ERROR_HEADERS:
+            header = ERROR_HEADERS[status]
             response["headers"] = {header: {"$ref": f"#/components/headers/{header}"}}
         components.response(name, response)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 # Codes of findings (`schemathesis explain ST201`).
 ACCEPTED, REJECTED = "ST201", "ST202"
@@ -12,7 +14,10 @@ ACCEPTED, REJECTED = "ST201", "ST202"
 # The run's own key is the first of the new database; revoked, it would end the run.
 OWN_KEY = 1
 NO_KEY = 2**62
+CALLS = itertools.count()
 
+# Keywords of JSON Schema, as the phases of a run name what was wrong on purpose.
+VIOLATION = re.compile(r"violates `(\w+)`|Incorrect (type)|larger than (maxLength)")
 # Sentences for values that are wrong only in view of what is stored, or of the time.
 BY_STATE = re.compile(
     r"The .* has already been taken\.|A category with this name already exists\."
@@ -31,10 +36,17 @@ def ndjson(context, value):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Keep the run from revoking its own key."""
+    """Keep the run from revoking its own key, and calls from being refused for earlier ones."""
     revokes = case.method == "DELETE" and case.path.endswith("/keys/{id}")
     if revokes and str(case.path_parameters.get("id")) == str(OWN_KEY):
         case.path_parameters["id"] = NO_KEY
+    # No client can be made without the fields that are required.
+    is_field = "/custom-fields" in case.path and isinstance(case.body, dict)
+    if is_field and case.body.get("required") == "yes":
+        case.body = {**case.body, "required": "no"}
+    # Few Idempotency-Keys are made up, so that most calls would be refused for theirs alone.
+    if "Idempotency-Key" in case.headers and not has_wrong_header(case):
+        case.headers["Idempotency-Key"] = f"call-{next(CALLS)}"
 
 
 @schemathesis.hook
@@ -45,20 +57,49 @@ def filter_failure(context, failure, case, response):
     if case.path.endswith("/clients/import"):
         return False  # OpenAPI can't say what may be in a file
     if failure.code == ACCEPTED:
-        return not (is_wrong_in_type_alone(case, failure) or is_too_long_by_blanks(case, failure))
+        return not (
+            is_wrong_in_type_alone(case, failure)
+            or is_too_long_by_blanks(case, failure)
+            or lacks_what_others_need(failure)
+        )
     return not (has_unwritable_name(case) or is_refused_by_state(case, response))
+
+
+def has_wrong_header(case):
+    """Tell of a request made up to be refused for a header, which must stay as it is."""
+    is_wrong = case.meta.generation.mode.is_negative
+    return is_wrong and case.meta.phase.data.parameter_location == ParameterLocation.HEADER
 
 
 def is_wrong_in_type_alone(case, failure):
     """Tell of a form with numbers and objects where text should be: it is sent as text."""
+<<<<<<< HEAD
     return case.media_type != "application/json" and violated(failure) == {"type"}
+=======
+    violated = {match[match.lastindex] for match in VIOLATION.finditer(failure.message)}
+    return case.media_type != "application/json" and violated == {"type"}
+>>>>>>> 84ec8c5a911d3acab7806e85f01ae9fd60fa4d7c
 
 
 def is_too_long_by_blanks(case, failure):
     """Tell of text that is too long only until it is trimmed, which JSON Schema can't say."""
+<<<<<<< HEAD
     if violated(failure) != {"maxLength"} or not isinstance(case.body, dict):
+=======
+    violated = {match[match.lastindex] for match in VIOLATION.finditer(failure.message)}
+    if violated != {"maxLength"} or not isinstance(case.body, dict):
+>>>>>>> 84ec8c5a911d3acab7806e85f01ae9fd60fa4d7c
         return False
-    return any(isinstance(text, str) and text != text.strip() for text in case.body.values())
+    values = [value if isinstance(value, list) else [value] for value in case.body.values()]
+    return any(isinstance(text, str) and text != text.strip() for value in values for text in value)
+
+
+def lacks_what_others_need(failure):
+    """Tell of a custom field without options.
+
+    Once a dropdown was refused for want of them, schemathesis takes them for required of all types.
+    """
+    return "Missing required property: options" in failure.message
 
 
 def violated(failure):

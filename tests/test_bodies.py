@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import uuid
 
@@ -190,6 +191,40 @@ def test_a_body_of_an_unknown_type_is_415(shared_api, content_type):
     response = shared_api.call("POST", "/clients", data=b'{"a": 1}', content_type=content_type)
     message = expect_error(response, 415)["message"]
     assert all(kind in message for kind in (JSON, FORM, "multipart/form-data"))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, deflate", "x"])
+def test_a_compressed_body_is_415(shared_api, coding):
+    # Once it was 400: "not valid JSON".
+    response = shared_api.call(
+        "POST",
+        "/clients",
+        data=gzip.compress(b"{}"),
+        content_type=JSON,
+        headers={"Content-Encoding": coding},
+    )
+    message = "The body must not be compressed; leave out Content-Encoding."
+    expect_error(response, 415, message)
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_that_is_said_to_be_as_it_is_is_read(shared_api, coding):
+    response = shared_api.call(
+        "POST",
+        "/clients",
+        data=b'{"send_email": "maybe"}',
+        content_type=JSON,
+        headers={"Content-Encoding": coding},
+    )
+    assert "send_email" in expect_error(response, 422)["errors"]
+
+
+def test_a_coding_of_no_body_is_no_error(api, make_client):
+    headers = {"Content-Encoding": "gzip"}
+    assert api.call("GET", "/clients", headers=headers).status_code == 200
+    path = f"/clients/{make_client()['id']}"
+    assert api.call("DELETE", path, headers=headers).status_code == 200
 
 
 def test_no_body_needs_no_type(api, make_client):

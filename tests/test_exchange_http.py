@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -96,6 +97,12 @@ def test_a_body_of_another_type_is_415(send):
     message = "The body must be text/csv or application/x-ndjson; say it in Content-Type."
     expect_error(send(HEAD + JANE, content_type="application/json"), 415, message)
     expect_error(send(HEAD + JANE, content_type=None), 415, message)
+
+
+def test_a_compressed_file_is_415(send):
+    message = "The body must not be compressed; leave out Content-Encoding."
+    headers = {"Content-Encoding": "gzip"}
+    expect_error(send(gzip.compress((HEAD + JANE).encode()), headers=headers), 415, message)
 
 
 def test_a_file_that_cannot_be_read_is_400(api, send):
