@@ -67,8 +67,10 @@ def filter_failure(context, failure, case, response):
 
 def has_wrong_header(case):
     """Tell of a request made up to be refused for a header, which must stay as it is."""
-    is_wrong = case.meta.generation.mode.is_negative
-    return is_wrong and case.meta.phase.data.parameter_location == ParameterLocation.HEADER
+    made_up = case.meta.components.get(ParameterLocation.HEADER)
+    is_left_out = case.meta.phase.data.parameter_location == ParameterLocation.HEADER
+    is_wrong = made_up is not None and made_up.mode.is_negative
+    return is_wrong or (is_left_out and case.meta.generation.mode.is_negative)
 
 
 def is_wrong_in_type_alone(case, failure):
