@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "3")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
 SEED = os.environ.get("FUZZ_SEED", "1")
 
 
 @pytest.mark.slow
 def test_schemathesis_finds_nothing(start_server):
-    server = start_server(RATELIMIT_ENABLED="false")
+    server = start_server(RATELIMIT_ENABLED="false", SQLITE_SYNCHRONOUS="normal")
     command = Path(sysconfig.get_path("scripts")) / "schemathesis"
     options = {
         "--header": f"Authorization: Bearer {server.key}",
