@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, free_port
 
 from clients_api import config, create_app
 from clients_api.config import SETTINGS, BadSetting, instance_folder
@@ -286,8 +286,9 @@ def test_synchronous_is_what_the_database_does(make_app, level, number):
     assert app.database.execute_sql("PRAGMA synchronous").fetchone() == (number,)
 
 
-@pytest.mark.parametrize("command", [["serve"], ["keys", "list"]])
+@pytest.mark.parametrize("command", ["serve --bind 127.0.0.1:{port}", "keys list"])
 def test_a_command_with_a_bad_setting_exits_1_with_one_line(tmp_path, command):
+    command = command.format(port=free_port()).split()  # whoever tests may serve at the default
     environment = {**os.environ, "CLIENTS_API_INSTANCE_PATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "clients_api", *command],
