@@ -226,16 +226,21 @@ def test_nobody_is_warned_of_settings_that_there_are(tmp_path, monkeypatch, capl
     assert warnings_of(caplog) == []
 
 
-def test_a_command_warns_on_stderr_alone(tmp_path):
-    environment = {**os.environ, "CLIENTS_API_INSTANCE_PATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "clients_api", "keys", "list"],
+def run(folder, command, **settings):
+    """Run a command of ours in a process, on an instance folder and with settings."""
+    variables = {f"CLIENTS_API_{name}": value for name, value in settings.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "clients_api", *command.split()],
         cwd=ROOT,
-        env={**environment, "CLIENTS_API_PAGESIZE": "5"},
+        env={**os.environ, "CLIENTS_API_INSTANCE_PATH": str(folder), **variables},
         capture_output=True,
         text=True,
         timeout=30,
     )
+
+
+def test_a_command_warns_on_stderr_alone(tmp_path):
+    done = run(tmp_path, "keys list", PAGESIZE="5")
     assert done.returncode == 0
     assert "PAGESIZE" not in done.stdout
     (line,) = done.stderr.splitlines()
@@ -288,16 +293,8 @@ def test_synchronous_is_what_the_database_does(make_app, level, number):
 
 @pytest.mark.parametrize("command", ["serve --bind 127.0.0.1:{port}", "keys list"])
 def test_a_command_with_a_bad_setting_exits_1_with_one_line(tmp_path, command):
-    command = command.format(port=free_port()).split()  # whoever tests may serve at the default
-    environment = {**os.environ, "CLIENTS_API_INSTANCE_PATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "clients_api", *command],
-        cwd=ROOT,
-        env={**environment, "CLIENTS_API_PAGE_SIZE": "many"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    # Whoever tests may serve at the default address.
+    done = run(tmp_path, command.format(port=free_port()), PAGE_SIZE="many")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "Error: CLIENTS_API_PAGE_SIZE is 'many', but must be 1 to 100.\n"
