@@ -26,7 +26,7 @@ from clients_api.blueprints import BLUEPRINTS
 from clients_api.bodies import JSON
 from clients_api.operation import Operation
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SECONDS_MAX = 2
 PERSON = {"first_name": "Jane", "last_name": "Doe"}
