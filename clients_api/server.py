@@ -23,7 +23,11 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
         "threads": threads,
         "preload_app": True,
         "control_socket_disable": True,  # by default all servers of a user share one
-        "forwarder_headers": "",  # by default a header of a local caller sets SCRIPT_NAME
+        # By default headers of a local caller set the scheme and SCRIPT_NAME. Here nobody's do, so
+        # that gunicorn need not look whose they are; which proxies are believed is our setting.
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "forwarded_allow_ips": "*",
         "keepalive": 5,
         "timeout": 60,
         "graceful_timeout": 30,
