@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_SECONDS = 0.005  # for which others wait before the next thread leads
+PATIENCE_SECONDS = 0.01  # for which others wait before the next thread leads
 
 
 class Leaders:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
 BUSY_SECONDS = 10
+TRY_AGAIN_SECONDS = 0.0005
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 TRIGRAM = 3  # the search index knows text by its runs of three characters
 
@@ -75,6 +77,23 @@ class Database(peewee.SqliteDatabase):
             self._open.add(conn)
         self._of_thread.closing = _Closing(conn)
         return conn
+
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begin a transaction; where another process writes, try again and again.
+
+        SQLite would do so by itself, but ever more seldom, up to a tenth of a second apart, while
+        others come and are let in: of many writers some would wait long. Raises what `is_busy`
+        knows after BUSY_SECONDS.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        with self.not_waiting():
+            while True:
+                try:
+                    return super().begin(lock_type)
+                except peewee.OperationalError as error:
+                    if not is_busy(error) or time.monotonic() > deadline:
+                        raise
+                time.sleep(TRY_AGAIN_SECONDS)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
