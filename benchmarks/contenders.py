@@ -18,6 +18,8 @@ class DjangoREST(UnderGunicorn):
 
 
 OURS, LIMIT, POCKETBASE = "ours", "limit", "PocketBase"
+LIMIT_OURS = "limit on our worker"
+OUR_WORKER = "clients_api.worker.Worker"
 FRAMEWORKS: dict[str, System] = {
     "FastAPI": UnderUvicorn("fastapi_sqlmodel"),
     "DRF": DjangoREST("drf"),
@@ -26,6 +28,7 @@ FRAMEWORKS: dict[str, System] = {
 SYSTEMS: dict[str, System] = {
     OURS: Ours(),
     LIMIT: UnderGunicorn("limit"),
+    LIMIT_OURS: UnderGunicorn("limit", OUR_WORKER),
     **FRAMEWORKS,
     POCKETBASE: PocketBase(),
 }

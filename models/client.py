@@ -14,11 +14,10 @@ from .client_queries import (
     OWNER_COLUMNS,
     client_columns,
     client_conditions,
-    client_searches,
     client_sorts,
     join_to_client,
-    search_condition,
 )
+from .client_search import client_searches, search_condition
 from .custom_field import CustomValue
 from .errors import Invalid, NotFound
 from .folding import fold

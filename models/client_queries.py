@@ -1,4 +1,4 @@
-"""What is read of clients: the columns, the filters and the sorts.
+"""What is read of clients: the columns, the filters and the sorts; client_search.py adds to them.
 
 The functions take the model of clients, which is built on this module.
 """
@@ -12,14 +12,11 @@ import peewee
 from . import sqlite
 from .category import Category
 from .custom_field import CustomField, CustomValue
-from .folding import fold
-from .reader import Condition, Search
 from .tag import ClientTag, Tag
 from .user import User, full_name
 
 Owner = User.alias("owner")
 OWNER_COLUMNS = (Owner.first_name, Owner.last_name, Owner.email)
-_grams = peewee.Table("client_gram", ("gram", "count"))
 
 
 def client_columns(client: Any) -> tuple[Any, ...]:
@@ -78,40 +75,6 @@ def join_to_client(query: peewee.ModelSelect, client: Any) -> peewee.ModelSelect
     return query.join_from(client, Category).join_from(
         client, Owner, peewee.JOIN.LEFT_OUTER, on=(Owner.client == client.id) & is_owner
     )
-
-
-def search_condition(text: str) -> Condition:
-    """Return the filter for a part of the company name, which is trimmed and not empty."""
-    needle = fold(text)
-    return "search" if len(needle) >= sqlite.TRIGRAM else "search_short", (needle,)
-
-
-def client_searches(client: Any) -> dict[str, Search]:
-    """Return the filters by a part of the company name: one for any, one for one or two characters.
-
-    Both have the one index; the short ones are counted as clients change.
-    """
-
-    def holds(name_key: Any, needle: Any) -> peewee.Expression:
-        return peewee.fn.INSTR(name_key, needle) > 0
-
-    def ids(needle: Any) -> peewee.Query:
-        return sqlite.found("client_search", needle, peewee.SQL("rowid").alias("id"))
-
-    def count(needle: Any) -> peewee.Query:
-        return sqlite.found("client_search", needle, peewee.fn.COUNT(peewee.SQL("*")))
-
-    def short_ids(needle: Any) -> peewee.Query:
-        return sqlite.found_short("client_trigram", needle)
-
-    def short_count(needle: Any) -> peewee.Query:
-        total = peewee.fn.COALESCE(peewee.fn.SUM(_grams.count), 0)
-        return _grams.select(total).where(_grams.gram == needle)
-
-    return {
-        "search": Search(ids, count, client.name_key, holds),
-        "search_short": Search(short_ids, short_count, client.name_key, holds),
-    }
 
 
 def client_conditions(client: Any) -> dict[str, Any]:

@@ -19,14 +19,18 @@ __all__ = ["Condition", "Reader", "Row", "Search", "Selection"]
 class Search(NamedTuple):
     """A filter with an index of its own. Each function takes the values of a condition.
 
-    `ids` is the query of what the index finds, as the column `id`; `count` that of how many these
-    are; `holds` tests the `column` of a single record, without the index.
+    `ids` is the query of what the index finds, as the column `id`; `size` that of how many these
+    are, as the column `hits`; `holds` tests the `column` of a single record, without the index.
+
+    Where `by_part` names another search, the column `part` of `size` may hold a value by which
+    that one finds the same sooner: its values are the first of this one's, and the part.
     """
 
     ids: Callable[..., peewee.Query]
-    count: Callable[..., peewee.Query]
+    size: Callable[..., peewee.Query] | None  # None for one that is only meant by `by_part`
     column: peewee.Field
     holds: Callable[..., peewee.Expression]
+    by_part: str | None = None
 
 
 class Reader:
@@ -122,8 +126,6 @@ class Reader:
 
     def _compose_total(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
         names = [name for name, _ in where]
-        if len(names) == 1 and names[0] in self.searches:
-            return self.searches[names[0]].count(*values)
         columns = self._totals._meta.columns if self._totals else {}
         if not self._totals or not columns.keys() >= set(names):
             query = self.model.select(peewee.fn.COUNT(peewee.SQL("*")))
@@ -133,9 +135,14 @@ class Reader:
         return total.where(*equal) if equal else total
 
     def _compose_sizes(self, *values: Any, where: Shape) -> peewee.Query:
-        # How many a search finds, and of how many, at once.
-        hits = self._compose_total(*values, where=where, tested=False)
-        return peewee.Select(columns=(hits, self._compose_total(where=(), tested=False)))
+        # How many a search finds, of how many, and by which part, at once.
+        ((name, _),) = where
+        search = self.searches[name]
+        size = search.size(*values).alias("size")
+        part = size.c.part if search.by_part else None
+        return peewee.Select(
+            (size,), (size.c.hits, self._compose_total(where=(), tested=False), part)
+        )
 
     def _compose_stream(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
         rows = self._rows(*self._streamed)

@@ -25,15 +25,13 @@ class Selection:
     """Records that meet some conditions: a query not yet run. The pager runs it."""
 
     def __init__(self, reader: Reader, conditions: Iterable[Condition]) -> None:
-        conditions = tuple(conditions)
         self.reader = reader
-        self._where = _shape(conditions)
-        self._values = _values(conditions)
-        self._search = tuple(pair for pair in conditions if pair[0] in reader.searches)
+        self._given = tuple(conditions)
+        self._search = tuple(pair for pair in self._given if pair[0] in reader.searches)
 
     def total(self) -> int:
         """Count the records, without the joins."""
-        if self._search and _shape(self._search) == self._where:
+        if self._search and self._search == self._given:
             return self._hits
         return self.reader._total.scalar(*self._values, where=self._where, tested=self._finds_many)
 
@@ -78,6 +76,23 @@ class Selection:
         steps = self._hits * (LOOKUP_INDEX_STEPS if in_index else LOOKUP_STEPS)
         return steps if wanted * self._records < self._hits * steps else 0
 
+    @cached_property
+    def _conditions(self) -> tuple[Condition, ...]:
+        """The conditions, in which a search is replaced by one that finds the same sooner."""
+        if not self._search or (part := self._sizes[2]) is None:
+            return self._given
+        ((name, values),) = self._search
+        sooner = self.reader.searches[name].by_part, (values[0], part)
+        return tuple(sooner if pair in self._search else pair for pair in self._given)
+
+    @property
+    def _where(self) -> Shape:
+        return _shape(self._conditions)
+
+    @property
+    def _values(self) -> Row:
+        return _values(self._conditions)
+
     @property
     def _finds_many(self) -> bool:
         """Whether to test all records costs less than to look up the hits."""
@@ -92,7 +107,7 @@ class Selection:
         return self._sizes[1]
 
     @cached_property
-    def _sizes(self) -> tuple[int, int]:
+    def _sizes(self) -> tuple[int, int, Any]:
         return self.reader._sizes.one(*_values(self._search), where=_shape(self._search))
 
 

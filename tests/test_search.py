@@ -6,6 +6,9 @@ from urllib.parse import quote
 import pytest
 from conftest import expect_error
 
+from clients_api.models import Client, client_search
+from clients_api.models.base import using
+
 NAMES = [
     "Acme Inc",
     "École Supérieure",
@@ -171,6 +174,28 @@ def test_a_search_is_one_filter_among_others(api, find):
 
 def test_a_very_long_search_finds_nothing(find):
     assert find("x" * 4000) == set()
+
+
+def test_long_needles_are_found_in_few_names_and_in_many(app):
+    with using(app.database), app.database.atomic():
+        for number in range(client_search.FEW + 100):
+            Client.register_ownerless(company_name=f"Common Name {number}, number {number}")
+        for needle, hits in (
+            ("common name", 600),  # each part of it is in too many names to look at
+            ("name 599, number 599", 1),
+            ("n name 7", 11),  # 7, and 70 to 79
+            ("name 599, number 598", 0),  # each part of it is in a name
+            ("common names", 0),
+            ('comm"on n*me', 0),
+        ):
+            for filters in ({}, {"status": "active"}):
+                found = Client.matching(search=needle, **filters)
+                how = {"sort": "id", "descending": False, "limit": 700}
+                names = [row[1] for row in found.page(offset=0, **how)]
+                assert found.total() == len(names) == len(list(found.stream()))
+                assert names == [row[1] for row in found.after(None, **how)]
+                assert len(names) == hits
+                assert all(needle in name.lower() for name in names)
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/team"])

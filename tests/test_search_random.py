@@ -28,8 +28,8 @@ EXAMPLES = int(os.environ.get("SEARCH_EXAMPLES", "15"))
 CHARACTERS = (
     "aAbe 1-\"'%_*\\\n\u007f\u0080İßﬃÉe\u0301ж会서\u07ff\u0800\ud7ff\ue000\uffff😀𐐀\U0010ffff"
 )
-NAMES = st.text(st.sampled_from("a" * 9 + CHARACTERS), min_size=1, max_size=8) | st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+NAMES = st.text(st.sampled_from("a" * 9 + CHARACTERS), min_size=1, max_size=16) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=16
 )
 NEEDLES = st.text(st.sampled_from(CHARACTERS), min_size=1, max_size=6).filter(str.strip)
 CHANGES = st.tuples(
@@ -118,7 +118,7 @@ def expect_found(model: dict[int, tuple[str, str]], needle: str) -> None:
 @given(
     st.lists(CHANGES, min_size=10, max_size=25),
     st.lists(NEEDLES, max_size=2),
-    st.integers(1, 6),
+    st.integers(1, 14),
     st.integers(0),
 )
 def test_any_needle_finds_what_python_finds(app, changes, needles, length, place):

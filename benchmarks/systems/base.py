@@ -126,13 +126,17 @@ def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
 
 
 class UnderGunicorn(System):
-    """A WSGI application of this package, under gunicorn with the settings of our own server."""
+    """A WSGI application of this package, under gunicorn with the settings of our own server.
 
-    def __init__(self, module: str) -> None:
+    In: its module; and gunicorn's kind of worker.
+    """
+
+    def __init__(self, module: str, worker: str = "gthread") -> None:
         self._app = f"benchmarks.systems.{module}:app"
+        self._worker = worker
 
     def command(self, folder: Path, bind: str, terms: Terms) -> list[str]:
-        settings = ["--worker-class=gthread", "--threads=16", "--preload", "--keep-alive=5"]
+        settings = [f"--worker-class={self._worker}", "--threads=16", "--preload", "--keep-alive=5"]
         settings += ["--no-control-socket", "--worker-tmp-dir=/dev/shm", "--log-level=warning"]
         settings += [f"--bind={bind}", f"--workers={terms.workers}"]
         return [sys.executable, "-m", "gunicorn", *settings, self._app]

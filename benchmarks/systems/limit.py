@@ -55,6 +55,29 @@ FOUND_MANY = (
     % """SELECT id FROM client WHERE INSTR(name_key, ?)
     ORDER BY created DESC, id DESC LIMIT ? OFFSET ?"""
 )
+# A long needle is found by its rarest part, if few names have that.
+FOUND_BY_PART = (
+    PAGE
+    % """SELECT k.id FROM client_search AS s CROSS JOIN client AS k ON k.id = s.rowid
+    WHERE s.name_key MATCH ? AND INSTR(k.name_key, ?)
+    ORDER BY k.created DESC, k.id DESC LIMIT ? OFFSET ?"""
+)
+LONG = 8
+TOTAL_BY_PART = """
+WITH part(text) AS MATERIALIZED (
+    SELECT substr(?1, place.value, 5)
+    FROM json_each(?2) AS place CROSS JOIN json_each('[0, 1, 2, 3]') AS step
+    LEFT JOIN client_gram AS g ON g.gram = substr(?1, place.value + step.value, 2)
+    GROUP BY place.value ORDER BY MIN(COALESCE(g.count, 0)), SUM(COALESCE(g.count, 0)) LIMIT 1
+), holders(id) AS MATERIALIZED (
+    SELECT rowid FROM client_search
+    WHERE name_key MATCH '"' || replace((SELECT text FROM part), '"', '""') || '"' LIMIT 501
+), few(text) AS (SELECT text FROM part WHERE (SELECT COUNT(*) FROM holders) <= 500)
+SELECT text, (
+    SELECT COUNT(*) FROM holders AS h CROSS JOIN client AS k ON k.id = h.id
+    WHERE INSTR(k.name_key, ?1)
+) FROM few
+"""
 ALL = "SELECT SUM(count) FROM client_total"
 LOOKUP_COST = 4  # of a row by its id, and to sort it, in steps down the list
 TOTAL_BY_STATUS = "SELECT COALESCE(SUM(count), 0) FROM client_total WHERE status = ?"
@@ -115,20 +138,29 @@ def page(query: dict[str, str]) -> Answer:
         cursor = f"{rows[-1][22]},{rows[-1][0]}" if more else None
         return listed(rows, {"per_page": limit, "next_cursor": cursor})
     if "search" in query:
-        needle = query["search"].casefold()
-        phrase = '"' + needle.replace('"', '""') + '"'
-        total = execute(TOTAL_FOUND, (phrase,)).fetchone()[0]
-        steps = sum(slice) * execute(ALL).fetchone()[0]
-        if total * total * LOOKUP_COST > steps:
-            rows = execute(FOUND_MANY, (needle, *slice)).fetchall()
-        else:
-            rows = execute(FOUND, (phrase, *slice)).fetchall()
+        rows, total = found(execute, query["search"].casefold(), slice)
     else:
         total = execute(TOTAL_BY_STATUS, (query["status"],)).fetchone()[0]
         rows = execute(BY_STATUS, (query["status"], *slice)).fetchall()
     last = max(1, -(-total // limit))
     meta = {"current_page": number, "per_page": limit, "total": total, "last_page": last}
     return listed(rows, meta)
+
+
+def found(execute: Any, needle: str, slice: tuple[int, int]) -> tuple[list[Any], int]:
+    if len(needle) >= LONG:
+        places = orjson.dumps([*range(1, len(needle) - 3)]).decode()
+        if by_part := execute(TOTAL_BY_PART, (needle, places)).fetchone():
+            part, total = by_part
+            return execute(FOUND_BY_PART, (phrase(part), needle, *slice)).fetchall(), total
+    total = execute(TOTAL_FOUND, (phrase(needle),)).fetchone()[0]
+    if total * total * LOOKUP_COST > sum(slice) * execute(ALL).fetchone()[0]:
+        return execute(FOUND_MANY, (needle, *slice)).fetchall(), total
+    return execute(FOUND, (phrase(needle), *slice)).fetchall(), total
+
+
+def phrase(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def listed(rows: list[tuple[Any, ...]], meta: dict[str, Any]) -> Answer:
