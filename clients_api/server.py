@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from . import metrics
+from . import closing, metrics
 from .delivery import Deliverer
 from .service import Service
 
@@ -51,6 +53,15 @@ def _on_starting(server: Any) -> None:
     # shared between the workers.
     gc.collect()
     gc.freeze()
+    server.stop = functools.partial(_stop, server, server.stop)  # gunicorn has no hook for it
+
+
+def _stop(server: Any, stop: Callable[[bool], None], graceful: bool = True) -> None:
+    # Not where others go on to listen: another gunicorn (SIGUSR2), or systemd for us.
+    if server.reexec_pid == server.master_pid == 0 and not server.systemd:
+        for listener in server.LISTENERS:
+            closing.let_nobody_in(listener.sock)
+    stop(graceful)
 
 
 def _on_exit(server: Any) -> None:

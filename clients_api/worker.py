@@ -27,6 +27,8 @@ log = logging.getLogger("clients_api")
 ARRIVAL_SECONDS = 30  # for all of a request to come
 ANSWER_SECONDS = 30  # for a piece of an answer to be taken
 LINGER_SECONDS = 2  # for a caller to hang up, after we have, or to ask what it was about to
+HANDSHAKE_SECONDS = 0.1  # for a caller to be connected, when we are told to stop
+POLL_SECONDS = 0.01
 NOTIFY_SECONDS = 1
 IDLE_SECONDS = 1
 RECEIVE_BYTES = 65_536
@@ -60,6 +62,7 @@ class Worker(ThreadWorker):
         self._queues = self.pending_conns, self.keepalived_conns, self._leaving
         self._read_ahead: deque[Any] = deque()  # whose next request came with the one before
         self._served: Any = None  # the connection that the leader is at
+        self._stops_listening: float | None = None  # set when the worker is told to stop
 
     def run(self) -> None:
         """Serve until the worker is told to stop, and all who are connected have their answer."""
@@ -128,6 +131,8 @@ class Worker(ThreadWorker):
         if self._read_ahead:
             return 0.0
         due = [next(iter(queue)).timeout for queue in self._queues if queue]
+        if not self.alive and self.sockets:
+            due.append(time.monotonic() + POLL_SECONDS)
         return min(max(min(due) - time.monotonic(), 0.0), IDLE_SECONDS) if due else IDLE_SECONDS
 
     def _is_stale(self) -> bool:
@@ -317,7 +322,8 @@ class Worker(ThreadWorker):
 
     def _wind_up(self) -> None:
         """Answer those who are connected, let no others connect, and end when all are gone."""
-        if self._accepting:
+        if self._stops_listening is None:
+            self._stops_listening = time.monotonic() + HANDSHAKE_SECONDS
             self.set_accept_enabled(False)
             self._hurry()
         self._stop_listening()
@@ -337,10 +343,12 @@ class Worker(ThreadWorker):
     def _stop_listening(self) -> None:
         """Accept those who are connected already, and close what they connect to.
 
-        The kernel connects callers for as long as a process has the socket open, and resets those
-        whom nobody accepted when the last one closes it. So it is closed as soon as nobody waits,
-        not after the last answer; while there are as many connections as may be, others wait on.
+        Whoever is about to be connected gets a moment (see closing.py). Nobody is waited for until
+        the last answer: where the kernel goes on to connect callers, it resets them in the end.
+        While there are as many connections as may be, others wait on.
         """
         while self.sockets and self.nr_conns < self.worker_connections - 1:
             if not self.accept(self.sockets[-1]):
+                if time.monotonic() < self._stops_listening:
+                    break
                 self.sockets.pop().close()

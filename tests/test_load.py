@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -199,8 +200,9 @@ def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(star
     at_once(17, command)
     print(f"4 SIGHUP and SIGTERM: {dict(answered)}, {len(reset)} reset")
     assert set(answered) == {200}
-    # Between the last look for callers and the close of the socket are some 50 µs, or as long as
-    # other processes have the processor; whom the kernel connects then, it resets.
+    if sys.platform == "linux":
+        assert reset == []
+    # Elsewhere the kernel may connect some between the last look for callers and the close.
     assert all(since > stopped[0] for since in reset)
 
 
