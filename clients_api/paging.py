@@ -55,7 +55,11 @@ class Paging:
         if self.number <= last:
             offset = (self.number - 1) * self.limit
             rows = selection.page(
-                sort=self.sort, descending=self.descending, limit=self.limit, offset=offset
+                sort=self.sort,
+                descending=self.descending,
+                limit=self.limit,
+                offset=offset,
+                total=total,
             )
         meta = {
             "current_page": self.number,

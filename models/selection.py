@@ -35,10 +35,20 @@ class Selection:
             return self._hits
         return self.reader._total.scalar(*self._values, where=self._where, tested=self._finds_many)
 
-    def page(self, *, sort: str, descending: bool, limit: int, offset: int) -> list[Row]:
-        """Return `limit` rows at most, those after the first `offset`."""
+    def page(
+        self, *, sort: str, descending: bool, limit: int, offset: int, total: int | None = None
+    ) -> list[Row]:
+        """Return `limit` rows at most, those after the first `offset`.
+
+        In: `total`, how many records there are, where that is known. Then a page that is nearer to
+        the end is read from there: what is skipped is what a page costs.
+        """
         how = {"sort": sort, "descending": descending, "seek": False, "skip": True}
-        return self._rows((), (limit, offset), how)
+        if total is None or offset <= total - offset:
+            return self._rows((), (limit, offset), how)
+        how["descending"] = not descending
+        count = min(limit, total - offset)
+        return self._rows((), (count, total - offset - count), how)[::-1]
 
     def after(
         self, last: tuple[Any, int] | None, *, sort: str, descending: bool, limit: int

@@ -135,6 +135,20 @@ def test_the_last_page_is_the_one_that_holds_the_last_record(filled, limit):
     assert beyond["data"] == []
 
 
+@pytest.mark.parametrize(("page", "skipped"), [(1, 0), (3, 10), (5, 20), (6, 17), (9, 2), (10, 0)])
+def test_no_more_records_are_skipped_than_from_the_nearer_end(filled, page, skipped):
+    # The last page, to which each list has a link, cost as much as all before it.
+    asked = []
+    connection = filled.app.database.connection()
+    connection.set_trace_callback(asked.append)
+    found = filled.get(f"/clients?limit=5&page={page}").get_json()
+    connection.set_trace_callback(None)
+    (statement,) = [text for text in asked if "OFFSET" in text]
+    assert statement.split("OFFSET ")[1].split(")")[0] == str(skipped)
+    everything = filled.get("/clients?limit=47").get_json()["data"]
+    assert found["data"] == everything[5 * page - 5 : 5 * page]
+
+
 @pytest.mark.parametrize("page", [3, 10**6, 2**62, 2**63 - 1])
 def test_a_page_past_the_end_is_empty(filled, page):
     response = filled.get(f"/clients?page={page}")
