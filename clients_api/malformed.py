@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import orjson
 from gunicorn.http.errors import (
     InvalidHeader,
@@ -30,6 +32,8 @@ def _judge(error: BaseException) -> tuple[int, str, str]:
             return 431, "Request Header Fields Too Large", "The headers are too large."
         case InvalidHeader() | InvalidHeaderName():
             return 400, "Bad Request", "The request has a header that is not valid HTTP."
+        case ssl.SSLError():
+            return 400, "Bad Request", "This port speaks TLS: say https."
     if type(error).__module__.startswith("gunicorn.http"):
         return 400, "Bad Request", "The request is not valid HTTP."
     return 500, "Internal Server Error", "Something went wrong on our side."

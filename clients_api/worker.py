@@ -183,8 +183,8 @@ class Worker(ThreadWorker):
 
     def _advance(self, conn: Any) -> None:
         """Take what has arrived, and handle the request if that is all of it."""
-        if not conn.is_polled:
-            return  # it was dropped in the same turn of the loop
+        if conn not in self.pending_conns and conn not in self.keepalived_conns:
+            return  # it was dropped, or has got its answer, in the same turn of the loop
         try:
             is_complete = self._is_tls or self._receive(conn)  # TLS is read by who handles it
         except OSError as error:
@@ -196,7 +196,7 @@ class Worker(ThreadWorker):
         else:
             if is_complete:
                 self._serve(conn)
-            elif conn in self.keepalived_conns:
+            elif conn.arrival.data and conn in self.keepalived_conns:
                 del self.keepalived_conns[conn]
                 conn.timeout = time.monotonic() + ARRIVAL_SECONDS
                 self.pending_conns[conn] = None
@@ -292,7 +292,7 @@ class Worker(ThreadWorker):
         self._poll(conn, self._drain)
 
     def _drain(self, conn: Any) -> None:
-        if not conn.is_polled:
+        if conn not in self._leaving:
             return
         try:
             is_gone = not conn.sock.recv(RECEIVE_BYTES)

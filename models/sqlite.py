@@ -63,7 +63,7 @@ class Database(peewee.SqliteDatabase):
                 "journal_size_limit": WAL_LIMIT_BYTES,
                 "temp_store": "memory",
                 # Of each thread's connection, in kibibytes; the system's cache lies behind it.
-                "cache_size": -1000,
+                "cache_size": -4000,
             },
             cached_statements=512,
             # A connection is used by its own thread only, but closed by whoever ends the process.

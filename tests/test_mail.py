@@ -194,20 +194,6 @@ def die_in_data(connection: socket.socket) -> None:
             connection.sendall(b"250 mail.example\r\n")
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for 127.0.0.1 that vouches for itself, and a server's context with it."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, chain = folder / "key.pem", folder / "cert.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    names = ["-subj", "/CN=mail", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(chain)]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(chain, key)
-    return chain, context
-
-
 @pytest.fixture
 def trusted(certificate: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """A server's context whose certificate is trusted in this test."""

@@ -19,7 +19,7 @@ import orjson
 DATABASE = os.environ["BENCHMARK_DATABASE"]
 PRAGMAS = f"""
 PRAGMA journal_mode = wal; PRAGMA synchronous = {os.environ["BENCHMARK_SYNCHRONOUS"]};
-PRAGMA foreign_keys = 1; PRAGMA temp_store = memory;
+PRAGMA foreign_keys = 1; PRAGMA temp_store = memory; PRAGMA cache_size = -4000;
 """
 COLUMNS = """
 SELECT c.id, c.company_name, c.description, c.status, c.phone, c.website, c.vat,
