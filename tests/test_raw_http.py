@@ -168,6 +168,7 @@ def test_callers_can_not_take_all_files_that_the_server_may_open(small_server):
 def test_a_caller_may_be_dropped_in_the_moment_in_which_its_request_comes(small_server):
     # The worker ended with a KeyError, and with all its requests.
     server = small_server
+    ask(server)  # so that its worker is there
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     worker = children.read_text()
     with contextlib.ExitStack() as stack:
