@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import resource
 import selectors
@@ -19,6 +20,7 @@ from . import malformed
 from .arrival import HEAD_BYTES, Arrival, Unreader
 from .config import SETTINGS
 from .delivery import Deliverer
+from .gathering import Socket
 from .leading import Leaders
 from .service import Service
 
@@ -154,6 +156,8 @@ class Worker(ThreadWorker):
         except ConnectionAbortedError:  # it was the first in the line, and is gone
             return True
         self.nr_conns += 1
+        if not self._is_tls:
+            client = Socket(client)
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.fd = client.fileno()
         conn.is_polled = False
@@ -169,7 +173,8 @@ class Worker(ThreadWorker):
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + seconds
         queue[conn] = None
-        self._poll(conn, self._advance)
+        if not conn.is_polled:
+            self._poll(conn, self._advance)
         if not self._is_tls and (data := conn.parser.unreader.take_buffered()):
             conn.arrival.data += data
             self._read_ahead.append(conn)
@@ -247,7 +252,8 @@ class Worker(ThreadWorker):
             req.force_close()  # the rest of its body is not read
         conn.sock.settimeout(ANSWER_SECONDS)
         try:
-            return super().handle_request(req, conn)
+            with contextlib.nullcontext() if self._is_tls else conn.sock.gathering():
+                return super().handle_request(req, conn)
         except TimeoutError as error:
             raise StopIteration from error  # gunicorn's word for the end of a connection
 
