@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 GATHERED_BYTES = 65_536
 
@@ -44,8 +45,13 @@ class Socket(socket.socket):
         if self._size >= GATHERED_BYTES:
             self._flush()
 
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, behind what is gathered. Raises OSError."""
+        self._flush()
+        return super().sendfile(file, offset, count)
+
     def _flush(self) -> None:
-        data = b"".join(self._gathered or ())
-        self._gathered, self._size = [], 0
-        if data:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered, self._size = [], 0
             super().sendall(data)

@@ -57,11 +57,16 @@ def _on_starting(server: Any) -> None:
 
 
 def _stop(server: Any, stop: Callable[[bool], None], graceful: bool = True) -> None:
-    # Not where others go on to listen: another gunicorn (SIGUSR2), or systemd for us.
-    if server.reexec_pid == server.master_pid == 0 and not server.systemd:
+    if not _shares_sockets(server):
         for listener in server.LISTENERS:
             closing.let_nobody_in(listener.sock)
     stop(graceful)
+
+
+def _shares_sockets(server: Any) -> bool:
+    """Tell whether others go on to listen: another gunicorn (SIGUSR2), or who gave us a socket."""
+    is_given = server.systemd or any(isinstance(bind, int) for bind in server.cfg.address)
+    return is_given or not server.reexec_pid == server.master_pid == 0
 
 
 def _on_exit(server: Any) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT, free_port
 
 from clients_api.closing import let_nobody_in
 
@@ -92,3 +99,46 @@ def test_a_socket_that_has_no_handshake_is_left_alone(tmp_path):
         let_nobody_in(listener)
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(str(tmp_path / "socket"))
+
+
+@pytest.mark.slow
+def test_a_new_gunicorn_goes_on_to_listen_when_the_old_one_stops(tmp_path):
+    # They share the socket (SIGUSR2): what is told to the kernel of it counts for both.
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "app:app", "--bind", f"127.0.0.1:{port}"]
+    environment = os.environ | {"CLIENTS_API_INSTANCE_PATH": str(tmp_path / "instance")}
+    with (tmp_path / "log").open("w") as log:
+        old = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    wait_until(lambda: status(port) == 200)
+    old.send_signal(signal.SIGUSR2)
+    wait_until(lambda: any(map(children_of, children_of(old.pid))))
+    (new,) = filter(children_of, children_of(old.pid))
+    try:
+        old.terminate()
+        assert old.wait(20) == 0
+        assert [status(port) for _ in range(10)] == [200] * 10
+    finally:
+        os.kill(new, signal.SIGTERM)
+    wait_until(lambda: status(port) is None)
+
+
+def status(port: int) -> int | None:
+    """Return the status of a call; None if nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/api/health")
+        except ConnectionRefusedError:
+            return None
+        return connection.getresponse().status
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -62,6 +62,17 @@ def test_what_has_become_long_is_sent_before_the_end(pair):
     assert arrived(caller) == b"d"
 
 
+def test_a_file_is_sent_behind_what_is_gathered_before_it(pair, tmp_path):
+    ours, caller = pair
+    (tmp_path / "file").write_bytes(b"body")
+    with ours.gathering(), (tmp_path / "file").open("rb") as file:
+        ours.sendall(b"head ")
+        assert ours.sendfile(file) == 4
+        ours.sendall(b" more")
+        assert arrived(caller) == b"head body"
+    assert arrived(caller) == b" more"
+
+
 def test_what_was_gathered_before_a_fault_is_sent(pair):
     ours, caller = pair
     with pytest.raises(ZeroDivisionError), ours.gathering():
