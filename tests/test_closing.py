@@ -105,17 +105,20 @@ def test_a_socket_that_has_no_handshake_is_left_alone(tmp_path):
 def test_a_new_gunicorn_goes_on_to_listen_when_the_old_one_stops(tmp_path):
     # They share the socket (SIGUSR2): what is told to the kernel of it counts for both.
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "app:app", "--bind", f"127.0.0.1:{port}"]
+    gunicorn = Path(sys.executable).with_name("gunicorn")  # it starts itself anew by this name
+    command = [str(gunicorn), "app:app", "--bind", f"127.0.0.1:{port}"]
     environment = os.environ | {"CLIENTS_API_INSTANCE_PATH": str(tmp_path / "instance")}
     with (tmp_path / "log").open("w") as log:
         old = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    wait_until(lambda: status(port) == 200)
-    old.send_signal(signal.SIGUSR2)
-    wait_until(lambda: any(map(children_of, children_of(old.pid))))
-    (new,) = filter(children_of, children_of(old.pid))
+    with old:
+        try:
+            wait_until(lambda: status(port) == 200)
+            old.send_signal(signal.SIGUSR2)
+            wait_until(lambda: any(map(children_of, children_of(old.pid))))
+            (new,) = filter(children_of, children_of(old.pid))
+        finally:
+            old.terminate()
     try:
-        old.terminate()
-        assert old.wait(20) == 0
         assert [status(port) for _ in range(10)] == [200] * 10
     finally:
         os.kill(new, signal.SIGTERM)
