@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
@@ -16,15 +16,16 @@ from .schemas.fields import INTEGER_MAX
 from .schemas.paging import LIMIT_MAX, PageQuerySchema
 
 _QUERY_SAFE = "%&=+-._~!$'()*,;:@/?[]"  # what a query string may hold as it is (RFC 3986), and []
+Link = tuple[str, int | str]  # the parameter that leads to a page, and its value
 INTEGERS = range(-INTEGER_MAX - 1, INTEGER_MAX + 1)  # that SQLite has
 
 
 class Page(NamedTuple):
-    """One page: its rows, what the answer says of it, and the parameters of its neighbours."""
+    """One page: its rows, what the answer says of it, and where its neighbours are."""
 
     rows: list[Row]
     meta: dict[str, Any]
-    links: dict[str, dict[str, Any]]
+    links: dict[str, Link]
 
 
 class Paging:
@@ -69,7 +70,7 @@ class Paging:
         }
         numbers = {"first": 1, "prev": min(self.number - 1, last), "next": self.number + 1}
         links = {
-            relation: {"page": number}
+            relation: ("page", number)
             for relation, number in {**numbers, "last": last}.items()
             if 1 <= number <= last
         }
@@ -86,9 +87,9 @@ class Paging:
             rows.pop()
             id = rows[-1][selection.reader.columns.index("id")]
             cursor = self._encode([rows[-1][len(selection.reader.columns)], id])
-        links = {"first": {"cursor": ""}}
+        links: dict[str, Link] = {"first": ("cursor", "")}
         if cursor is not None:
-            links["next"] = {"cursor": cursor}
+            links["next"] = ("cursor", cursor)
         return Page(rows, {"per_page": self.limit, "next_cursor": cursor}, links)
 
     def _encode(self, position: list[Any]) -> str:
@@ -119,15 +120,16 @@ class Paging:
         return hashlib.blake2b(place + data, digest_size=8).digest()
 
 
-def link_header(path: str, query: bytes, links: Mapping[str, Mapping[str, Any]]) -> str:
+def link_header(path: str, query: bytes, links: Mapping[str, Link]) -> str:
     """Write a Link header (RFC 8288) with the addresses of neighbouring pages.
 
-    In: the path; the query string as it was asked; and for each relation what differs in it. The
-    addresses are relative to the host, so that no forged Host header gets into an answer.
+    In: the path; the query string as it was asked; and for each relation the one parameter that
+    differs in it, a number or a cursor, which need no escapes. The addresses are relative to the
+    host, so that no forged Host header gets into an answer.
     """
     pairs = quote(query, safe=_QUERY_SAFE).split("&")
     same = [pair for pair in pairs if pair and pair.partition("=")[0] not in ("page", "cursor")]
     address = f"{path}?" + "".join(f"{pair}&" for pair in same)
     return ", ".join(
-        f'<{address}{urlencode(changes)}>; rel="{relation}"' for relation, changes in links.items()
+        f'<{address}{name}={value}>; rel="{relation}"' for relation, (name, value) in links.items()
     )
