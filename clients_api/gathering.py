@@ -18,7 +18,8 @@ class Socket(socket.socket):
     """
 
     def __init__(self, accepted: socket.socket) -> None:
-        super().__init__(fileno=accepted.detach())
+        kind = accepted.family, accepted.type, accepted.proto
+        super().__init__(*kind, fileno=accepted.detach())
         self._gathered: list[bytes] | None = None
         self._size = 0
 
