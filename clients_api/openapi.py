@@ -10,6 +10,7 @@ import flask
 
 from .bodies import JSON
 from .models.custom_field import Definition
+from .openapi_components import ERRORS
 from .openapi_fields import without_null
 from .schemas.custom_field import value_field
 from .schemas.fields import INTEGER_MAX
@@ -43,6 +44,8 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
             "example": {"message": "The service is ready."},
         }
     }
+    ignored = {"Ignored-Parameters": {"$ref": "#/components/headers/Ignored-Parameters"}}
+    refused = {str(n): {"$ref": f"#/components/responses/{ERRORS[n][0]}"} for n in (400, 422)}
     unready = {"503": {"$ref": "#/components/responses/ServiceUnavailable"}}
     pages: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
         ("openapi_json", "This document.", document, {}),
@@ -57,7 +60,12 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
             "summary": summary,
             "operationId": name,
             "security": [],
-            "responses": {"200": {"description": summary, "content": content}, **more},
+            "parameters": ["Prefer"],
+            "responses": {
+                "200": {"description": summary, "headers": ignored, "content": content},
+                **refused,
+                **more,
+            },
         }
         (rule,) = app.url_map.iter_rules(f"about.{name}")
         spec.path(rule=rule, operations={"get": operation})

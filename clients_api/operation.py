@@ -155,10 +155,7 @@ class Operation(OperationDocs):
         if query.values.get("cursor") is not None and "page" in query.values:
             ignored.append("page")
         errors = {**query.errors, **body.errors}
-        if ignored:
-            request.ignored = ignored
-            if prefers_strict(request):
-                errors |= {name: [sentence("unknown", name)] for name in ignored}
+        errors |= ignore(request, ignored)
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
@@ -298,6 +295,17 @@ def _add(includes: Mapping[str, Include], data: list[dict[str, Any]]) -> None:
         found = include.read([record["id"] for record in data])
         for record in data:
             record[name] = [shaped(row) for row in found.get(record["id"], ())]
+
+
+def ignore(request: Any, names: list[str]) -> dict[str, list[str]]:
+    """Have the answer name the parameters that a call does not take.
+
+    Returns the errors that they are to a caller who prefers strict handling.
+    """
+    request.ignored = names
+    if not names or not prefers_strict(request):
+        return {}
+    return {name: [sentence("unknown", name)] for name in names}
 
 
 def prefers_strict(request: flask.Request) -> bool:

@@ -12,8 +12,10 @@ import peewee
 from markupsafe import escape
 
 from . import openapi
-from .errors import Refused
+from .bodies import read_query
+from .errors import Refused, unprocessable
 from .models import CustomField, migrating, sqlite
+from .operation import ignore
 
 STATIC = Path(__file__).parent / "static"
 # Swagger UI comes with a package; of its files, what the page needs.
@@ -33,6 +35,14 @@ PAGE_POLICY = (
 
 about = flask.Blueprint("about", __name__)
 landing = flask.Blueprint("landing", __name__)
+
+
+@about.before_request
+def take_no_parameters() -> None:
+    """Name the parameters of the query string in the answer, or refuse them, as all calls do."""
+    errors = ignore(flask.request, list(read_query(flask.request, ())))
+    if errors:
+        raise unprocessable(errors)
 
 
 @about.get("/openapi.json")

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Server
+from conftest import Server, expect_error
 from selenium import webdriver
 
 from clients_api import __version__, pages
@@ -81,6 +81,21 @@ def test_a_file_is_asked_for_again_but_sent_once(app: Service) -> None:
         tag = first.headers["ETag"]
     with client.get("/api/docs/landing.css", headers={"If-None-Match": tag}) as second:
         assert second.status_code == 304
+
+
+OPEN = ["/health", "/ready", "/docs", "/openapi.json"]
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_what_is_open_to_anybody_takes_no_parameters_and_says_so(anonymous, path) -> None:
+    # They alone dropped them in silence.
+    response = anonymous.get(f"{path}?foo=1&tags[]=a")
+    assert response.status_code == 200
+    assert response.headers["Ignored-Parameters"] == "foo, tags"
+    assert "Ignored-Parameters" not in anonymous.get(path).headers
+    response = anonymous.get(f"{path}?foo=1", headers={"Prefer": "handling=strict"})
+    expect_error(response, 422, foo="The foo parameter is not known here.")
+    expect_error(anonymous.get(f"{path}?%ff"), 400)
 
 
 def test_no_other_file_is_served(app: Service) -> None:
