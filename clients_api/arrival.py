@@ -13,7 +13,8 @@ STALL_SECONDS = 5
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:([^\r\n]*,)?[ \t]*chunked[ \t]*\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
-_CHUNK = re.compile(rb"([0-9a-f]{1,15})[ \t]*(;.*)?", re.IGNORECASE)
+_CHUNK = re.compile(rb"([0-9a-f]+)[ \t]*(;.*)?", re.IGNORECASE)
+_CHUNK_DIGITS = 15
 
 
 class Arrival:
@@ -71,6 +72,8 @@ class Arrival:
             chunk = _CHUNK.fullmatch(self.data, self._chunk, end)
             if chunk is None:
                 return True
+            if len(chunk[1]) > _CHUNK_DIGITS:
+                raise InvalidChunkSize(chunk[1])  # gunicorn would wait for as much to come
             size = int(chunk[1], 16)
             if size == 0:
                 return self.data.find(b"\r\n\r\n", end) >= 0

@@ -92,7 +92,9 @@ class Loop(ThreadWorker):
     def _turn(self) -> None:
         """Do what is due, wait for callers, and see to each of whom there is something new."""
         self._tidy()
-        for key, _ in self.poller.select(self._pause()):
+        events = self.poller.select(self._pause())
+        looked = time.monotonic()
+        for key, _ in events:
             key.data(key.fileobj)
             if not self._leaders.leads():
                 return  # another thread sees to the rest
@@ -100,15 +102,21 @@ class Loop(ThreadWorker):
             self._see_to(self._read_ahead.popleft())
             if not self._leaders.leads():
                 return
+        self._give_up(looked)
 
     def _tidy(self) -> None:
         if self.alive:
             self.set_accept_enabled(self.nr_conns < self.worker_connections)
         else:
             self._wind_up()
-        now = time.monotonic()
+
+    def _give_up(self, looked: float) -> None:
+        """Drop those who had said nothing in time, when it was last looked whether they had.
+
+        Not when it is noticed: where all threads were at work, nobody has looked for a while.
+        """
         for queue in self._queues:
-            while queue and (first := next(iter(queue))).timeout <= now:
+            while queue and (first := next(iter(queue))).timeout <= looked:
                 self._drop(first)
 
     def _pause(self) -> float:

@@ -78,14 +78,14 @@ class Database(peewee.SqliteDatabase):
         self._of_thread.closing = _Closing(conn)
         return conn
 
-    def begin(self, lock_type: str | None = None) -> None:
+    def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
         """Begin a transaction; where another process writes, try again and again.
 
         SQLite would do so by itself, but ever more seldom, up to a tenth of a second apart, while
         others come and are let in: of many writers some would wait long. Raises what `is_busy`
-        knows after BUSY_SECONDS.
+        knows after BUSY_SECONDS, or past the deadline, a time of the monotonic clock.
         """
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline = deadline or time.monotonic() + BUSY_SECONDS
         with self.not_waiting():
             while True:
                 try:
@@ -102,10 +102,11 @@ class Database(peewee.SqliteDatabase):
         SQLite lets whoever waits try again after pauses, and takes the first that happens to try:
         of many that wait, some would not get their turn in time. Raises what `is_busy` knows.
         """
+        deadline = time.monotonic() + BUSY_SECONDS  # for both locks
         if not self._writer.acquire(timeout=BUSY_SECONDS):
             raise Busy("Other threads of this process are writing")
         try:
-            with self.atomic():
+            with self.atomic(deadline=deadline):
                 yield
         except ERRORS as error:
             self._renew_if_stale(error)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -59,3 +62,33 @@ def test_a_stopping_server_answers_whom_it_knows_and_refuses_all_others(
             assert b" 200 OK" in answer
             assert b"connection: close" in answer.lower()
     assert server.process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_a_request_that_came_while_all_threads_were_at_work_is_answered(
+    start_server: Callable[..., Server],
+) -> None:
+    # The first thread that was free gave up all whose time was over before it looked whether they
+    # had asked something meanwhile: they were reset.
+    server = start_server("--threads", "1", RATELIMIT_ENABLED="false")
+    address = ("127.0.0.1", server.port)
+    change = json.dumps({"first_name": "J", "last_name": "D", "email": "j@acme.example"})
+    head = f"Host: localhost\r\nAuthorization: Bearer {server.key}\r\n"
+    post = f"POST /api/clients HTTP/1.1\r\n{head}Content-Type: application/json\r\n"
+    post += f"Content-Length: {len(change)}\r\n\r\n{change}"
+    path = server.folder / "clients.sqlite3"
+    with (
+        _call(server, "keep-alive") as caller,
+        socket.create_connection(address, 30) as writer,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        caller.settimeout(30)
+        other.execute("BEGIN IMMEDIATE")
+        writer.sendall(post.encode())
+        time.sleep(0.5)
+        caller.sendall(f"GET /api/clients HTTP/1.1\r\n{head}\r\n".encode())
+        time.sleep(6.5)  # longer than a connection is kept
+        other.execute("ROLLBACK")
+        assert b" 201 " in writer.recv(65536)
+        assert b" 200 " in caller.recv(65536)
+    assert server.stop() == 0

@@ -245,6 +245,13 @@ def test_chunks_without_end_are_refused(server, connect):
         assert read_answer(caller)[0] == status
 
 
+def test_a_chunk_larger_than_any_is_refused_at_once(connect):
+    # A thread waited five seconds for all of it.
+    began = time.monotonic()
+    assert read_answer(connect(CHUNKED + b"f" * 17 + b"\r\na\r\n0\r\n\r\n"))[0] == 400
+    assert time.monotonic() - began < 2
+
+
 SMUGGLED = b"GET /api/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
