@@ -99,6 +99,10 @@ def test_a_socket_that_has_no_handshake_is_left_alone(tmp_path):
         let_nobody_in(listener)
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(str(tmp_path / "socket"))
+            caller.sendall(b"x")
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.recv(1) == b"x"
 
 
 @pytest.mark.slow
