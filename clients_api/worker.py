@@ -100,6 +100,7 @@ class Worker(Loop):
         self._forget(conn)
         if not self._is_tls:
             conn.parser.unreader.unread(bytes(conn.arrival.data))
+            conn.arrival.data.clear()  # or a body would be in memory twice
         self._served = conn
         may_stay = self._leaders.work(self.handle, conn)
         if self._leaders.leads():

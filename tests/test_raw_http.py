@@ -328,6 +328,14 @@ def test_no_header_can_move_the_api_to_another_path(server, connect, path, name,
     assert int(read_all(connect(head.encode())).split()[1]) == status
 
 
+def test_no_header_of_a_caller_nearby_sets_the_scheme(server, connect):
+    # gunicorn believes it from 127.0.0.1, and the first page showed addresses with it.
+    head = b"GET / HTTP/1.1\r\nHost: clients.example\r\nConnection: close\r\n"
+    page = read_all(connect(head + b"X-Forwarded-Proto: https\r\n\r\n"))
+    assert b"http://clients.example" in page
+    assert b"https://clients.example" not in page
+
+
 def test_a_body_longer_than_its_length_is_not_part_of_it(server, connect):
     key = f"Authorization: Bearer {server.key}\r\n".encode()
     caller = connect(HEAD + key + b"Content-Length: 2\r\n\r\n{}" + b"garbage\r\n\r\n")
