@@ -30,7 +30,7 @@ class Leaders:
         self._hand_over = hand_over
         self._most = threads
         self._made = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may shut down whoever holds it
         self._leader: int | None = None
         self._since: float | None = None  # when the leader began with what it works at
         self._followers: list[tuple[int, threading.Lock]] = []  # who waited least is the next
@@ -79,8 +79,8 @@ class Leaders:
             time.sleep(PATIENCE_SECONDS)
             self._replace_if_busy()
 
-    def stop(self) -> None:
-        """Let all threads end when they have done what they are at."""
+    def shutdown(self, wait: bool = False) -> None:
+        """Let all threads end when they have done what they are at; never wait for them."""
         with self._lock:
             self.is_over = True
             self._leader = None

@@ -57,13 +57,17 @@ class Loop(ThreadWorker):
         self._stops_listening: float | None = None  # set when the worker is told to stop
         self._is_tls = self.cfg.is_ssl
 
+    def get_thread_pool(self) -> Leaders:
+        """Make the threads that handle requests, in the place of gunicorn's own."""
+        self._leaders = Leaders(self._turn, self._set_aside, self.cfg.threads)
+        return self._leaders
+
     def run(self) -> None:
         """Serve until the worker is told to stop, and all who are connected have their answer."""
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
         self.set_accept_enabled(True)
-        self._leaders = Leaders(self._turn, self._set_aside, self.cfg.threads)
         self._leaders.begin()
         self._watch_over()
         self.poller.close()
@@ -84,7 +88,7 @@ class Loop(ThreadWorker):
             if self.alive:
                 deadline = now + self.cfg.graceful_timeout
             elif now > deadline:
-                self._leaders.stop()
+                self._leaders.shutdown()
             self._leaders.watch(NOTIFY_SECONDS)
 
     # What the leader does
@@ -221,7 +225,7 @@ class Loop(ThreadWorker):
             self._hurry()
         self._stop_listening()
         if not self.sockets and not self.nr_conns:
-            self._leaders.stop()
+            self._leaders.shutdown()
 
     def _hurry(self) -> None:
         """Wait no longer than a moment for those who have asked nothing yet."""

@@ -57,7 +57,7 @@ class Crew:
             time.sleep(0.001)
 
     def end(self) -> None:
-        self.crew.stop()
+        self.crew.shutdown()
         self._main.join(10)
         assert not self._main.is_alive()
 
