@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import flask
 from flask.cli import with_appcontext
 
 from . import __version__, config
+from .commands import PLACES
 from .models import migrating, sqlite
 from .models.base import using
 from .models.errors import DomainError
@@ -36,7 +38,23 @@ class WrongUsage(click.ClickException):
 
 
 class Group(click.Group):
-    """A group whose commands say every error in one line, and exit with 1; wrong usage exits 2."""
+    """A group whose commands say every error in one line, and exit with 1; wrong usage exits 2.
+
+    Its commands are those in `commands.PLACES`, each imported when it is asked for; what serves
+    never needs the others. In: `without`, the names of those that it does not have.
+    """
+
+    def __init__(self, *args: Any, without: Collection[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._without = without
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(PLACES.keys() - self._without)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return pkgutil.resolve_name(PLACES[cmd_name])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -72,7 +90,7 @@ def cli(ctx: click.Context) -> None:
     """Serve clients, their users, tags and categories as a REST API."""
 
 
-@click.group("clients-api", cls=Group, context_settings=cli.context_settings)
+@click.group("clients-api", cls=Group, without=SERVING, context_settings=cli.context_settings)
 @click.option("--prefix", help="Which one, where the application has several: /crm/api.")
 @click.pass_context
 @with_appcontext
@@ -123,19 +141,6 @@ def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(app, *args, **kwargs)
 
     return wrapped
-
-
-def _add_commands() -> None:
-    from .commands import dev, exchange, keys, outbox, schema, serving, upkeep
-
-    for module in (serving, dev, schema, exchange, keys, outbox, upkeep):
-        for command in module.COMMANDS:
-            cli.add_command(command)
-            if command.name not in SERVING:
-                host_cli.add_command(command)
-
-
-_add_commands()
 
 
 def main() -> None:

@@ -1,32 +1,19 @@
-"""The delivery of queued mail: one round of it, and the thread that makes rounds by itself."""
+"""The delivery of queued mail."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
-import logging
 import os
-import threading
-import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from .mail import ascii_domain, compose
 from .models import Mail
-from .models.base import Record, using
-from .models.mail import queued
+from .models.base import Record
 from .service import Service
 from .transports import Deferred, Folder, Rejected, Server, Unreachable, transport
 
 Refusal = Rejected | Deferred
-
-log = logging.getLogger("clients_api")
-
-POLL_SECONDS = 5  # until mail is seen that another process has queued, or that has become due
-REST_SECONDS = 60  # after a round that could not be made
-STOP_SECONDS = 5  # for the mail under way
-TIDY_SECONDS = 3600  # between two looks for mail that was sent long ago
 
 
 @contextlib.contextmanager
@@ -93,71 +80,3 @@ def _note(id: int, refusal: Refusal | None) -> None:
             Mail.note_failed(id, str(refusal))
         case Deferred():
             Mail.note_deferred(id, str(refusal))
-
-
-class Deliverer:
-    """A thread that delivers mail when it was queued in this process, and looks for more.
-
-    Each process that serves may have one: whoever comes first makes the round, and the others
-    leave it to that one. To be started after a fork, since threads do not survive it.
-    """
-
-    def __init__(self, app: Service) -> None:
-        self._app = app
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._tidy_at = time.monotonic()
-
-    def start(self) -> None:
-        """Begin to deliver."""
-        queued.connect(self._on_queued, sender=self._app.database)
-        # A server that hangs must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the mail under way, for some seconds at most, and end."""
-        if self._thread is None:
-            return
-        queued.disconnect(self._on_queued, sender=self._app.database)
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join(STOP_SECONDS)
-
-    def _on_queued(self, database: Any) -> None:
-        self._wake.set()
-
-    def _run(self) -> None:
-        with using(self._app.database):
-            while not self._stopping.is_set():
-                self._wake.clear()
-                try:
-                    self._round()
-                    rest = POLL_SECONDS
-                except Exception:
-                    # Whatever it was may pass: a full disk, a locked database. If this thread
-                    # ended, no mail would be sent any more.
-                    log.exception("Mail can't be delivered")
-                    rest = REST_SECONDS
-                self._wake.wait(rest)
-            self._app.database.close()
-
-    def _round(self) -> None:
-        self._app.prepare()
-        if Mail.due_ids():
-            self._deliver_due()
-        if time.monotonic() >= self._tidy_at:
-            self._tidy_at = time.monotonic() + TIDY_SECONDS
-            Mail.forget_sent()
-
-    def _deliver_due(self) -> None:
-        with alone(self._app) as is_alone:
-            if is_alone:
-                # Again, since others may have sent some until now.
-                ids = itertools.takewhile(lambda _: not self._stopping.is_set(), Mail.due_ids())
-                for id, refusal in deliver(self._app, ids):
-                    if refusal is None:
-                        log.info("Mail %s is sent", id)
-                    else:
-                        log.warning("Mail %s is not sent: %s", id, refusal)

@@ -11,7 +11,7 @@ import flask
 
 from . import config
 from .auth import HostAuthenticator, HostLogin
-from .delivery import Deliverer
+from .deliverer import Deliverer
 from .service import Service, register
 
 NAME = "clients-api"  # in a host's extensions, and of the group in its command

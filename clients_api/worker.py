@@ -12,7 +12,7 @@ from gunicorn.http.errors import ParseException
 from . import malformed
 from .arrival import HEAD_BYTES, Arrival, Unreader
 from .config import SETTINGS
-from .delivery import Deliverer
+from .deliverer import Deliverer
 from .loop import ARRIVAL_SECONDS, Loop, Queue
 from .service import Service
 

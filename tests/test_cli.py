@@ -62,7 +62,9 @@ def expect_failure(result, code=1):
 
 def commands(group=cli, path=()):
     yield path
-    for name, command in group.commands.items():
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:

@@ -33,7 +33,8 @@ from hypothesis import strategies as st
 
 from clients_api import config, create_app, transports
 from clients_api.cli import cli
-from clients_api.delivery import Deliverer, alone, deliver
+from clients_api.deliverer import Deliverer
+from clients_api.delivery import alone, deliver
 from clients_api.mail import SUBJECT, compose
 from clients_api.models import Mail
 from clients_api.models.base import Record, timestamp, using
@@ -726,7 +727,7 @@ def test_mail_that_was_sent_a_month_ago_is_forgotten(app):
 
 
 def test_a_server_that_hangs_neither_slows_nor_fails_a_request(make_app, listen, monkeypatch):
-    monkeypatch.setattr("clients_api.delivery.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("clients_api.deliverer.STOP_SECONDS", 0.1)
     monkeypatch.setattr(transports, "TIMEOUT_SECONDS", 1.5)
     connected = threading.Event()
     port = listen(lambda connection: connected.set())
@@ -800,7 +801,7 @@ def test_delivery_by_hand_waits_for_whoever_delivers(app):
 
 
 def test_a_broken_database_does_not_end_the_deliverer(app, monkeypatch, caplog):
-    monkeypatch.setattr("clients_api.delivery.REST_SECONDS", 0.05)
+    monkeypatch.setattr("clients_api.deliverer.REST_SECONDS", 0.05)
     app.database.execute_sql("ALTER TABLE mail RENAME TO post")
     deliverer = Deliverer(app)
     deliverer.start()

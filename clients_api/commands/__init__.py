@@ -1,1 +1,15 @@
-"""The commands of `clients-api`, by subject. Each module lists its own in COMMANDS."""
+"""The commands of `clients-api`, by subject."""
+
+PLACES = {  # of each command, by its name
+    "backup": "clients_api.commands.upkeep:backup",
+    "check": "clients_api.commands.upkeep:check",
+    "dev": "clients_api.commands.dev:dev",
+    "export": "clients_api.commands.exchange:export",
+    "import": "clients_api.commands.exchange:import_",
+    "keys": "clients_api.commands.keys:keys",
+    "migrate": "clients_api.commands.schema:migrate",
+    "openapi": "clients_api.commands.schema:openapi",
+    "outbox": "clients_api.commands.outbox:outbox",
+    "restore": "clients_api.commands.upkeep:restore",
+    "serve": "clients_api.commands.serving:serve",
+}

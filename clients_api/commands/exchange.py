@@ -155,6 +155,3 @@ def _writing(file: str) -> Iterator[BinaryIO]:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-COMMANDS = (import_, export)

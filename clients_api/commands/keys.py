@@ -55,6 +55,3 @@ def revoke(app: Service, prefix: str) -> None:
             raise NotFound(f"key {prefix}")
         ApiKey.revoke_anyway(found[0]["id"])
     click.echo(f"Revoked {prefix}.")
-
-
-COMMANDS = (keys,)

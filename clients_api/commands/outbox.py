@@ -55,6 +55,3 @@ def deliver_mail(app: Service, not_due_too: bool, retry_failed: bool) -> None:
     click.echo(f"Delivered {len(ids) - len(refusals)} of {len(ids)}.")
     if refusals:
         raise click.ClickException(f"{refusals[-1]} (See clients-api outbox list.)")
-
-
-COMMANDS = (outbox,)

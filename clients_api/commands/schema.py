@@ -35,6 +35,3 @@ def openapi(app: Service) -> None:
     """Print openapi.json."""
     spec = documents.with_custom_fields(app.api, CustomField.definitions())
     click.echo(orjson.dumps(spec, option=orjson.OPT_INDENT_2).decode())
-
-
-COMMANDS = (migrate, openapi)

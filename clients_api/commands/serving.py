@@ -58,6 +58,3 @@ def _greet(app: Service, bind: str) -> None:
                 key = ApiKey.issue(name="first admin key")
             click.echo(f"Your admin key, shown this once: {key['key']}")
     sys.stdout.flush()
-
-
-COMMANDS = (serve,)

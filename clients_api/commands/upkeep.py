@@ -77,6 +77,3 @@ def _progress(label: str) -> Iterator[copies.Progress]:
             bar.update(done - bar.pos)
 
         yield show
-
-
-COMMANDS = (backup, restore, check)
