@@ -10,8 +10,10 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from . import closing, metrics
-from .delivery import Deliverer
+from . import metrics
+from .deliverer import Deliverer
+from .models import Mail, sqlite
+from .models.base import compose_all, using
 from .service import Service
 
 SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
@@ -43,12 +45,15 @@ def settings(workers: int = 1, threads: int = 16) -> dict[str, Any]:
     }
 
 
-def _service_of(worker: Any) -> Service:
-    return worker.app.callable
+def _service_of(process: Any) -> Service:
+    return process.app.callable
 
 
 def _on_starting(server: Any) -> None:
     server.metrics_folder = metrics.share()
+    application = _service_of(server)
+    if isinstance(application, Service):
+        _warm_up(application)
     # What is loaded now stays for good. A garbage collector that never touches it leaves its memory
     # shared between the workers.
     gc.collect()
@@ -56,8 +61,22 @@ def _on_starting(server: Any) -> None:
     server.stop = functools.partial(_stop, server, server.stop)  # gunicorn has no hook for it
 
 
+def _warm_up(app: Service) -> None:
+    """Do once what each worker would do by itself, in memory of its own."""
+    with using(app.database):
+        compose_all()
+        try:
+            app.prepare()
+            Mail.due_ids()
+        except (sqlite.DatabaseUnusable, *sqlite.ERRORS):
+            pass  # the workers look again, and say it to whoever asks
+        app.database.close_all()
+
+
 def _stop(server: Any, stop: Callable[[bool], None], graceful: bool = True) -> None:
     if not _shares_sockets(server):
+        from . import closing  # late: it needs ctypes, and this is the end
+
         for listener in server.LISTENERS:
             closing.let_nobody_in(listener.sock)
     stop(graceful)
@@ -74,10 +93,9 @@ def _on_exit(server: Any) -> None:
 
 
 def _post_fork(server: Any, worker: Any) -> None:
-    # A connection that was opened before the fork would be shared, which SQLite forbids.
     application = _service_of(worker)
     if isinstance(application, Service):
-        application.database.dispose()
+        application.after_fork()
 
 
 def _post_worker_init(worker: Any) -> None:

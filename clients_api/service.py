@@ -18,7 +18,7 @@ from .api import Api, RecordId, Rule, TagTitle
 from .auth import Caller, KeyAuthenticator, require
 from .blueprints import BLUEPRINTS
 from .blueprints.metrics import blp as METRICS
-from .models import migrating, sqlite
+from .models import files, migrating, sqlite
 from .models.base import using
 from .ratelimit import RateLimit
 from .repeats import Repeats
@@ -50,6 +50,7 @@ class Service(flask.Flask):
         path = sqlite.path_of(settings["DATABASE_URL"], instance)
         self.database = sqlite.Database(path, settings["SQLITE_SYNCHRONOUS"])
         self._is_prepared = False
+        self._file: tuple[int, int] | None = None  # that is prepared
         self._preparing = threading.Lock()
         self.authenticate: Callable[[flask.Request], Caller | None] = KeyAuthenticator()
         self.repeats = Repeats()
@@ -74,7 +75,18 @@ class Service(flask.Flask):
         with self._preparing:
             if not self._is_prepared:
                 self.begin()
+                self._file = files.identity(self.database.database)
                 self._is_prepared = True
+
+    def after_fork(self) -> None:
+        """Go on in a process that was forked; that its database is ready was found before.
+
+        To look again takes memory of each process. But it is ready only if it is the same file:
+        a worker may begin long after the server did, and an older one may have been restored.
+        """
+        self.database.dispose()  # SQLite forbids connections that are carried across a fork
+        is_same = self._file == files.identity(self.database.database)
+        self._is_prepared = self._is_prepared and is_same
 
     def begin(self) -> None:
         """Migrate the database if it is new. Raises NotMigrated for an older one."""

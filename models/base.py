@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import peewee
 
@@ -82,7 +83,10 @@ class Prepared:
         by_email.one("jane@acme.example")
     """
 
+    _made: ClassVar[list[Prepared]] = []
+
     def __init__(self, compose: Callable[..., peewee.Query]) -> None:
+        Prepared._made.append(self)
         functools.update_wrapper(self, compose)
         self._compose = compose
         self._compile = functools.lru_cache(maxsize=512)(self._compile_shape)
@@ -117,6 +121,14 @@ class Prepared:
 
 
 prepared = Prepared
+
+
+def compose_all() -> None:
+    """Compose for the current database the prepared queries that have one shape only."""
+    for query in Prepared._made:
+        parameters = inspect.signature(query._compose).parameters.values()
+        if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
+            query._compile(type(database.obj), len(parameters))
 
 
 class BaseModel(peewee.Model):

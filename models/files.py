@@ -63,6 +63,15 @@ def check_place(path: Path) -> bool:
     return True
 
 
+def identity(path: str | Path) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from all others, device and inode; None for no file."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 def check_whole(db: peewee.SqliteDatabase, path: Path) -> None:
     """Raise DatabaseUnusable if the open file at `path` ends within a page.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import peewee
-from playhouse.migrations import Runner
 
 from . import files, sqlite
+from .base import prepared, using
 
 FOLDER = Path(__file__).parent / "migrations"
 PAUSE_SECONDS = 0.05
-HISTORY = "schema_migration"
+HISTORY = peewee.Table("schema_migration", ("name",))  # which the runner keeps
 LANDMARK = "client_search"  # a table that every version of ours has, and nobody else
 
 
@@ -29,7 +30,7 @@ def status(db: sqlite.Database) -> tuple[list[str], bool]:
     """
     path = Path(db.database)
     if not files.check_place(path):
-        return [migration.name for migration in Runner(db, str(FOLDER)).migrations()], True
+        return _known(), True
     with files.as_it_is(path) as looked_at:
         found = inspect(looked_at, path)
         files.check_whole(looked_at, path)
@@ -38,23 +39,40 @@ def status(db: sqlite.Database) -> tuple[list[str], bool]:
 
 def inspect(db: peewee.SqliteDatabase, path: Path) -> tuple[list[str], bool]:
     """Return and raise what `status` does, of an open database; `path` is what errors call it."""
-    runner = Runner(db, str(FOLDER))
     try:
         with db.atomic("DEFERRED"):  # another process may be migrating
-            rows = runner.status()
             tables = {name for name in db.get_tables() if not name.startswith("sqlite_")}
+            applied = _applied(db, tables)
     except sqlite.ERRORS as error:
         raise sqlite.DatabaseUnusable(sqlite.reason(error, path)) from error
-    is_new = not any(row.applied for row in rows)
-    if tables - {HISTORY} if is_new else LANDMARK not in tables:
+    is_new = not applied
+    if tables - {HISTORY.__name__} if is_new else LANDMARK not in tables:
         raise sqlite.DatabaseUnusable(f"The database {path} belongs to another program.")
-    unknown = [row.name for row in rows if row.path is None]
-    if unknown:
+    known = _known()
+    if unknown := applied.difference(known):
         raise sqlite.DatabaseUnusable(
             f"The database {path} was written by a later version of this program "
-            f"(it has {unknown[-1]}). Update the program."
+            f"(it has {max(unknown)}). Update the program."
         )
-    return [row.name for row in rows if not row.applied], is_new
+    return [name for name in known if name not in applied], is_new
+
+
+def _known() -> list[str]:
+    """Return the names of this code's migrations, in their order."""
+    return sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
+
+
+def _applied(db: peewee.SqliteDatabase, tables: Iterable[str]) -> set[str]:
+    """Return the names of the migrations that a database of these tables has had."""
+    if HISTORY.__name__ not in tables:
+        return set()
+    with using(db):
+        return {name for (name,) in _names.all()}
+
+
+@prepared
+def _names():
+    return HISTORY.select(HISTORY.name)
 
 
 def migrate(db: sqlite.Database) -> list[str]:
@@ -62,6 +80,9 @@ def migrate(db: sqlite.Database) -> list[str]:
 
     Raises DatabaseUnusable as `status` does, and where SQLite refuses to write.
     """
+    # Late: it is large, and seldom is there something to migrate.
+    from playhouse.migrations import Runner
+
     applied: list[str] = []
     deadline = time.monotonic() + sqlite.BUSY_SECONDS
     while pending := status(db)[0]:
@@ -109,5 +130,4 @@ def is_current(db: sqlite.Database) -> bool:
 
     Raises peewee.DatabaseError.
     """
-    runner = Runner(db, str(FOLDER))
-    return set(runner.applied()) == {migration.name for migration in runner.migrations()}
+    return _applied(db, db.get_tables()) == set(_known())

@@ -213,6 +213,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the processes that a process has started, and that are there."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Server:
     """A real server process, started by the command, on an instance folder of its own."""
 

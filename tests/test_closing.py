@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, free_port
+from conftest import ROOT, children_of, free_port
 
 from clients_api.closing import let_nobody_in
 
@@ -138,10 +138,6 @@ def status(port: int) -> int | None:
         except ConnectionRefusedError:
             return None
         return connection.getresponse().status
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:

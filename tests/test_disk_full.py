@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from conftest import Caller, expect_error, heeding_modes, issue_key
+from conftest import Caller, Server, children_of, expect_error, heeding_modes, issue_key
 
 from clients_api.models import sqlite
 
@@ -35,15 +35,13 @@ def call(server, method: str, path: str, body: dict | None = None) -> tuple[int,
             return error.code, json.load(error)
 
 
-def workers_of(server) -> list[int]:
+def processes_of(server: Server) -> list[int]:
     """Return the ids of a server's processes."""
-    parent = server.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-    return [parent, *map(int, children.split())]
+    return [server.process.pid, *children_of(server.process.pid)]
 
 
 def limit_files(server, limits: tuple[int, int]) -> None:
-    for process in workers_of(server):
+    for process in processes_of(server):
         resource.prlimit(process, resource.RLIMIT_FSIZE, limits)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Server
+from conftest import Server, children_of
 
 pytestmark = pytest.mark.slow
 
@@ -209,12 +209,6 @@ def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(star
     assert all(since > stopped[0] for since in reset)
 
 
-def workers_of(server: Server) -> list[int]:
-    """Return the ids of the processes that serve."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    return [int(pid) for pid in children.read_text().split()]
-
-
 def usage(pid: int) -> tuple[int, int]:
     """Return how many files a process has open, and how many kilobytes of memory it uses."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -270,9 +264,9 @@ def preloaded(start_server: Callable[..., Server]) -> Iterator[tuple[Server, int
     server = start_server(RATELIMIT_ENABLED="false")
     with contextlib.closing(Line(server)) as line:
         assert line.call("GET", "/health")[0] == 200  # so that its worker is there
-    (pid,) = workers_of(server)
+    (pid,) = children_of(server.process.pid)
     yield server, pid
-    assert workers_of(server) == [pid]
+    assert children_of(server.process.pid) == [pid]
     assert "Traceback" not in server.log.read_text()
     assert server.stop() == 0
 

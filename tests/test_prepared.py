@@ -8,7 +8,7 @@ import peewee
 import pytest
 from conftest import Caller, issue_key
 
-from clients_api.models.base import Prepared, prepared, using
+from clients_api.models.base import Prepared, compose_all, prepared, using
 
 
 class Word(peewee.Model):
@@ -52,6 +52,15 @@ def test_a_query_is_composed_once_and_values_are_bound_after(words):
     assert query.scalar(3, 3) == "ddd"
     assert query.scalar(9, 9) is None
     assert query.one(9, 9) is None
+    assert composed == [(2, {})]
+
+
+def test_what_has_one_shape_can_be_composed_before_it_is_used(words):
+    query, composed = counting(by_length)
+    fixed = Prepared(lambda low, high: query._compose(low, high))
+    compose_all()
+    assert composed == [(2, {})]
+    assert fixed.all(1, 1) == [("a",)]
     assert composed == [(2, {})]
 
 

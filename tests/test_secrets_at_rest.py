@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import Server, free_port
-from test_disk_full import workers_of
+from test_disk_full import processes_of
 
 from clients_api import create_app
 from clients_api.cli import cli
@@ -70,7 +70,7 @@ def command(app: Service, *words: str) -> str:
 
 
 def titles_of(server: Server) -> Iterator[str]:
-    for process in workers_of(server):
+    for process in processes_of(server):
         yield Path(f"/proc/{process}/cmdline").read_text()
         yield Path(f"/proc/{process}/comm").read_text()
 
