@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import resource
+import sqlite3
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,14 @@ def let_write(folder: Path, is_allowed: bool) -> None:
     folder.chmod(0o700 if is_allowed else 0o500)
 
 
+@contextmanager
+def writing_elsewhere(folder: Path) -> Iterator[None]:
+    """Hold the lock of those who write to the database in a folder."""
+    with closing(sqlite3.connect(folder / "clients.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def test_a_read_only_database_is_read_and_is_written_again_when_it_can_be(app, api):
     """Connections that were opened meanwhile used to stay read-only until the process ended."""
     body = {"first_name": "A", "last_name": "B", "email": "a@acme.example"}
@@ -128,10 +139,13 @@ def test_a_server_writes_again_after_a_time_in_which_it_could_not(start_server):
             return call(server, "POST", "/clients", body)
 
         assert call(server, "GET", "/clients")[0] == 200  # the log is there, which nobody can make
-        let_write(server.folder, False)
+        with ThreadPoolExecutor(6) as callers, writing_elsewhere(server.folder):
+            let_write(server.folder, False)
+            answers = callers.map(create, range(12))
+            time.sleep(0.2)  # while one waits, others open connections of their own
+        # The connection that was there before writes on; all others are refused.
+        assert 507 in {status for status, _ in answers} <= {201, 507}
         with ThreadPoolExecutor(6) as callers:
-            # The connection that was there before writes on; all others are refused.
-            assert 507 in {status for status, _ in callers.map(create, range(12))} <= {201, 507}
             assert call(server, "GET", "/clients")[0] == 200
             let_write(server.folder, True)
             deadline = time.monotonic() + 10
