@@ -18,7 +18,7 @@ from .reader import Condition, Search
 INDEX = "client_search"
 LONG = 8  # characters; of shorter needles no part is much sooner found than the whole
 PART = 5  # characters of the part that a long needle is found by
-FEW = 500  # names in which that part may be, for each of them to be looked at
+FEW = 500  # names that are looked at one by one, and hits whose ids are kept
 
 _grams = peewee.Table("client_gram", ("gram", "count"))
 _count = peewee.fn.COUNT(peewee.SQL("*"))
@@ -39,7 +39,7 @@ def client_searches(client: Any) -> dict[str, Search]:
     """Return the filters by a part of the company name.
 
     To find a long needle takes long, for the names of all its trigrams are compared: so, if there
-    is a part of it that few names have, these are looked at instead (`search_part`).
+    is a part of it that few names have, these are looked at instead.
     """
 
     def holds(name_key: Any, needle: Any, *_: Any) -> peewee.Expression:
@@ -49,25 +49,14 @@ def client_searches(client: Any) -> dict[str, Search]:
         part = _rarest(needle, places).cte("part", columns=("text",), materialized=True)
         text = part.select(part.c.text)
         holders = _ids(text).limit(FEW + 1).cte("holders", materialized=True)
-        are_few = holders.select(_count <= FEW)
-        hits = _held(holders, client, needle).select(_count)
-        return peewee.Select(
-            columns=(
-                peewee.Case(None, [(are_few, hits)], _ids(needle, _count)).alias("hits"),
-                peewee.Case(None, [(are_few, text)]).alias("part"),
-            )
-        ).with_cte(part, holders)
-
-    def ids_by_part(needle: Any, part: Any) -> peewee.Query:
-        return _held(_ids(part).alias("holders"), client, needle)
+        held = sqlite.json_array(_held(holders, client, needle), "id")
+        size = peewee.Case(None, [(_are_few(holders), held)], _size(needle))
+        return peewee.Select(columns=(size,)).with_cte(part, holders)
 
     return {
         "search_short": Search(_short_ids, _size_of_short, client.name_key, holds),
         "search": Search(_ids, _size, client.name_key, holds),
-        "search_long": Search(
-            lambda needle, _: _ids(needle), size_of_long, client.name_key, holds, "search_part"
-        ),
-        "search_part": Search(ids_by_part, None, client.name_key, holds),
+        "search_long": Search(lambda needle, _: _ids(needle), size_of_long, client.name_key, holds),
     }
 
 
@@ -75,18 +64,26 @@ def _ids(needle: Any, column: Any = None) -> peewee.Query:
     return sqlite.found(INDEX, needle, column or peewee.SQL("rowid").alias("id"))
 
 
-def _size(needle: Any) -> peewee.Query:
-    return _ids(needle, _count.alias("hits"))
+def _size(needle: Any) -> peewee.Select:
+    hits = _ids(needle).limit(FEW + 1).cte("hits", materialized=True)
+    ids = sqlite.json_array(hits.select(hits.c.id), "id")
+    size = peewee.Case(None, [(_are_few(hits), ids)], _ids(needle, _count))
+    return peewee.Select(columns=(size,)).with_cte(hits)
+
+
+def _are_few(found: Any) -> peewee.Query:
+    return found.select(_count <= FEW)
 
 
 def _short_ids(needle: Any) -> peewee.Query:
     return sqlite.found_short("client_trigram", needle)
 
 
-def _size_of_short(needle: Any) -> peewee.Query:
+def _size_of_short(needle: Any) -> peewee.Case:
     # One and two characters are counted as clients change.
     total = peewee.fn.COALESCE(peewee.fn.SUM(_grams.count), 0)
-    return _grams.select(total.alias("hits")).where(_grams.gram == needle)
+    count = _grams.select(total).where(_grams.gram == needle)
+    return peewee.Case(None, [(count <= FEW, sqlite.json_array(_short_ids(needle), "id"))], count)
 
 
 def _rarest(needle: Any, places: Any) -> peewee.Query:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import peewee
 
+from . import sqlite
 from .base import Prepared, Record, column_names
 from .errors import NotFound
 from .folding import fold
-from .selection import Condition, Row, Selection, Shape
+from .selection import FOUND, Condition, Row, Selection, Shape
 
 __all__ = ["Condition", "Reader", "Row", "Search", "Selection"]
+
+
+BEYOND = {  # where a page begins that begins at or after a record, by whether it is descending
+    ("at", False): operator.ge,
+    ("at", True): operator.le,
+    ("after", False): operator.gt,
+    ("after", True): operator.lt,
+}
 
 
 class Search(NamedTuple):
     """A filter with an index of its own. Each function takes the values of a condition.
 
-    `ids` is the query of what the index finds, as the column `id`; `size` that of how many these
-    are, as the column `hits`; `holds` tests the `column` of a single record, without the index.
-
-    Where `by_part` names another search, the column `part` of `size` may hold a value by which
-    that one finds the same sooner: its values are the first of this one's, and the part.
+    `ids` is the query of what the index finds, as the column `id`; `size` an expression: the JSON
+    text of these ids, if they are few, or else their number; `holds` tests the `column` of a single
+    record, without the index. Where the ids are given, that is all there is.
     """
 
     ids: Callable[..., peewee.Query]
-    size: Callable[..., peewee.Query] | None  # None for one that is only meant by `by_part`
-    column: peewee.Field
-    holds: Callable[..., peewee.Expression]
-    by_part: str | None = None
+    size: Callable[..., Any] | None = None
+    column: peewee.Field | None = None
+    holds: Callable[..., peewee.Expression] | None = None
 
 
 class Reader:
@@ -65,7 +72,7 @@ class Reader:
         self.columns = column_names(columns)
         self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
-        self.searches = searches
+        self.searches = {**searches, FOUND: Search(sqlite.ids_in)}
         self._selected = columns
         self._streamed = streamed
         self._join = join
@@ -76,7 +83,7 @@ class Reader:
         self._page = Prepared(self._compose_page)
         self._stream = Prepared(self._compose_stream)
         self._total = Prepared(self._compose_total)
-        self._sizes = Prepared(self._compose_sizes)
+        self._size = Prepared(self._compose_size)
 
     def find(self, id: int | None) -> Record:
         """Return the record of that id. Raises NotFound; None is the id of no record."""
@@ -124,7 +131,17 @@ class Reader:
             conditions.append(found)
         return query.where(_all(conditions)) if conditions else query
 
-    def _compose_total(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
+    def _compose_total(
+        self, version: Any, *values: Any, where: Shape, tested: bool
+    ) -> peewee.Query:
+        return _unless_known(version, self._counted(values, where, tested))
+
+    def _compose_size(self, version: Any, *values: Any, where: Shape) -> peewee.Query:
+        # What a search finds, and of how many.
+        ((name, _),) = where
+        return _unless_known(version, self.searches[name].size(*values), self._counted((), ()))
+
+    def _counted(self, values: Iterable[Any], where: Shape, tested: bool = False) -> peewee.Query:
         names = [name for name, _ in where]
         columns = self._totals._meta.columns if self._totals else {}
         if not self._totals or not columns.keys() >= set(names):
@@ -133,16 +150,6 @@ class Reader:
         total = self._totals.select(peewee.fn.COALESCE(peewee.fn.SUM(columns["count"]), 0))
         equal = [columns[name] == value for name, value in zip(names, values, strict=True)]
         return total.where(*equal) if equal else total
-
-    def _compose_sizes(self, *values: Any, where: Shape) -> peewee.Query:
-        # How many a search finds, of how many, and by which part, at once.
-        ((name, _),) = where
-        search = self.searches[name]
-        size = search.size(*values).alias("size")
-        part = size.c.part if search.by_part else None
-        return peewee.Select(
-            (size,), (size.c.hits, self._compose_total(where=(), tested=False), part)
-        )
 
     def _compose_stream(self, *values: Any, where: Shape, tested: bool) -> peewee.Query:
         rows = self._rows(*self._streamed)
@@ -154,7 +161,7 @@ class Reader:
         where: Shape,
         sort: str,
         descending: bool,
-        seek: bool,
+        seek: str | None,
         skip: bool,
         walk: bool,
     ) -> peewee.Query:
@@ -170,7 +177,7 @@ class Reader:
         bounds = []
         if seek:
             here, last = peewee.Tuple(key, self.id), peewee.Tuple(*rest[-2:])
-            bounds = [here < last if descending else here > last]
+            bounds = [BEYOND[seek, descending](here, last)]
             del rest[-2:]
         searches, conditions = self._parted(rest, where)
         conditions += bounds
@@ -206,6 +213,15 @@ class Reader:
         walk = walk.limit(steps).alias("walk")
         held = search.holds(getattr(walk.c, search.column.column_name), *values)
         return peewee.Select((walk,), (getattr(walk.c, self.id.column_name),)).where(held)
+
+
+def _unless_known(version: Any, found: Any, *more: Any) -> peewee.Query:
+    """Compose the version of now, `found` unless that version is the given one, and `more`."""
+    now = sqlite.version().alias("now")
+    is_known = now.c.version == version
+    return peewee.Select(
+        (now,), (now.c.version, peewee.Case(None, [(is_known, None)], found), *more)
+    )
 
 
 def _all(conditions: list[Any]) -> Any:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from .base import database
+from .known import Known
 
 if TYPE_CHECKING:
     from .reader import Reader
@@ -20,6 +24,9 @@ LOOKUP_INDEX_STEPS = 16
 # What it costs to look a hit up and count it, in records that are counted by testing all.
 LOOKUP_COUNT_STEPS = 9
 
+FOUND = "found"  # the search for ids that are known
+DEEP = 1000  # records, of which to skip more costs more than to look for a known place
+
 
 class Selection:
     """Records that meet some conditions: a query not yet run. The pager runs it."""
@@ -33,22 +40,42 @@ class Selection:
         """Count the records, without the joins."""
         if self._search and self._search == self._given:
             return self._hits
-        return self.reader._total.scalar(*self._values, where=self._where, tested=self._finds_many)
+        key = (self.reader, "total", self._given)
+        shape = {"where": self._where, "tested": self._finds_many}
+        (total,) = self._known.ask(self.reader._total, key, *self._values, **shape)
+        return total
 
     def page(
         self, *, sort: str, descending: bool, limit: int, offset: int, total: int | None = None
     ) -> list[Row]:
         """Return `limit` rows at most, those after the first `offset`.
 
-        In: `total`, how many records there are, where that is known. Then a page that is nearer to
-        the end is read from there: what is skipped is what a page costs.
+        In: `total`, how many records there are, as `total()` has said just now. Then what is
+        skipped, which is what a page costs, is as little as may be: a page that is nearer to the
+        end is read from there, and one behind a place that is known from that.
         """
-        how = {"sort": sort, "descending": descending, "seek": False, "skip": True}
-        if total is None or offset <= total - offset:
+        how = {"sort": sort, "descending": descending, "skip": True}
+        if total is None:
             return self._rows((), (limit, offset), how)
-        how["descending"] = not descending
+        if offset >= total:
+            return []
         count = min(limit, total - offset)
-        return self._rows((), (count, total - offset - count), how)[::-1]
+        behind = total - offset - count
+        is_deep = min(offset, behind) > DEEP
+        key = (self.reader, "places", self._given, sort, descending)
+        place = self._known.place(key, offset) if is_deep else None
+        if place is not None and offset - place[0] < min(offset, behind):
+            position, *first = place
+            rows = self._rows(first, (count, offset - position), how | {"seek": "at"})
+        elif offset <= behind:
+            rows = self._rows((), (count, offset), how)
+        else:
+            how["descending"] = not descending
+            rows = self._rows((), (count, behind), how)[::-1]
+        if is_deep and rows and (place is None or place[0] != offset):
+            id = rows[0][self.reader.columns.index("id")]
+            self._known.keep_place(key, (offset, rows[0][-1], id))
+        return rows
 
     def after(
         self, last: tuple[Any, int] | None, *, sort: str, descending: bool, limit: int
@@ -57,7 +84,9 @@ class Selection:
 
         The cost is the same at any depth. Behind the reader's columns each row has its sort key.
         """
-        how = {"sort": sort, "descending": descending, "seek": last is not None, "skip": False}
+        how = {"sort": sort, "descending": descending}
+        if last is not None:
+            how["seek"] = "after"
         return self._rows(last or (), (limit,), how)
 
     def stream(self) -> Any:
@@ -66,6 +95,7 @@ class Selection:
 
     def _rows(self, last: tuple[Any, ...], part: tuple[int, ...], how: dict[str, Any]) -> list[Row]:
         # `part` is the limit, and the offset where there is one: so many hits have to be found.
+        how = {"seek": None, "skip": False, **how}
         values = (*self._values, *last)
         if steps := self._steps_worth(sum(part), how["sort"]):
             rows = self.reader._page.all(*values, steps, *part, where=self._where, walk=True, **how)
@@ -79,7 +109,7 @@ class Selection:
         As far as costs no more than that; and nowhere if all hits are wanted, or if these, were
         they spread evenly, would not be found so soon.
         """
-        if not self._search or self._hits <= wanted:
+        if not self._search or self._ids_are_known or self._hits <= wanted:
             return 0
         (name, _) = self._search[0]
         in_index = self.reader.sorts[sort] is self.reader.searches[name].column
@@ -88,12 +118,10 @@ class Selection:
 
     @cached_property
     def _conditions(self) -> tuple[Condition, ...]:
-        """The conditions, in which a search is replaced by one that finds the same sooner."""
-        if not self._search or (part := self._sizes[2]) is None:
+        """The conditions, in which a search is replaced by the ids that it finds, if few."""
+        if not self._search or not self._ids_are_known:
             return self._given
-        ((name, values),) = self._search
-        sooner = self.reader.searches[name].by_part, (values[0], part)
-        return tuple(sooner if pair in self._search else pair for pair in self._given)
+        return tuple((FOUND, (self._found,)) if c in self._search else c for c in self._given)
 
     @property
     def _where(self) -> Shape:
@@ -106,19 +134,35 @@ class Selection:
     @property
     def _finds_many(self) -> bool:
         """Whether to test all records costs less than to look up the hits."""
-        return bool(self._search) and self._hits * LOOKUP_COUNT_STEPS > self._records
+        if not self._search or self._ids_are_known:
+            return False
+        return self._hits * LOOKUP_COUNT_STEPS > self._records
+
+    @cached_property
+    def _hits(self) -> int:
+        return len(json.loads(self._found)) if self._ids_are_known else self._found
 
     @property
-    def _hits(self) -> int:
-        return self._sizes[0]
+    def _ids_are_known(self) -> bool:
+        return isinstance(self._found, str)
+
+    @property
+    def _found(self) -> int | str:
+        return self._size[0]
 
     @property
     def _records(self) -> int:
-        return self._sizes[1]
+        return self._size[1]
 
     @cached_property
-    def _sizes(self) -> tuple[int, int, Any]:
-        return self.reader._sizes.one(*_values(self._search), where=_shape(self._search))
+    def _size(self) -> tuple[Any, ...]:
+        key = (self.reader, "size", self._search)
+        values, shape = _values(self._search), _shape(self._search)
+        return self._known.ask(self.reader._size, key, *values, where=shape)
+
+    @cached_property
+    def _known(self) -> Known:
+        return database.obj.known
 
 
 def _shape(conditions: Iterable[Condition]) -> Shape:

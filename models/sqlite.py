@@ -18,6 +18,8 @@ from typing import Any
 import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
+from .known import Known
+
 BUSY_SECONDS = 10
 TRY_AGAIN_SECONDS = 0.0005
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
@@ -76,7 +78,16 @@ class Database(peewee.SqliteDatabase):
         with self._open_lock:
             self._open.add(conn)
         self._of_thread.closing = _Closing(conn)
+        self._of_thread.known = Known()
         return conn
+
+    @property
+    def known(self) -> Known:
+        """What this thread's connection knows of the database.
+
+        Nothing within a transaction: what is seen there may never come to be.
+        """
+        return Known() if self.connection().in_transaction else self._of_thread.known
 
     def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
         """Begin a transaction; where another process writes, try again and again.
@@ -235,6 +246,18 @@ def reason(error: Exception, path: str | Path) -> str:
     return f"The database {path} can't be read: {error}. Restore a backup."
 
 
+def version() -> peewee.Query:
+    """Compose the column `version`: a text that is another one when the database has changed.
+
+    It holds for one connection only. SQLite counts what others commit
+    (https://sqlite.org/pragma.html#pragma_data_version), and the rows that this one changes.
+    """
+    table = peewee.Table("pragma_data_version", ("data_version",))
+    return table.select(
+        table.data_version.concat(" ").concat(peewee.fn.total_changes()).alias("version")
+    )
+
+
 def found(index: str, needle: Any, column: Any) -> peewee.Query:
     """Compose `column` of the rows in which the FTS5 table `index` finds `needle`."""
     return (
@@ -280,6 +303,12 @@ def search_index_is_sound(db: peewee.Database) -> bool:
 def rebuild_search_index(db: peewee.Database) -> None:
     """Make the search index anew from the table. Raises peewee.DatabaseError."""
     db.execute_sql("INSERT INTO client_search (client_search) VALUES ('rebuild')")
+
+
+def ids_in(array: Any) -> peewee.Query:
+    """Compose the elements of a JSON array, as the column `id`."""
+    elements = peewee.fn.json_each(array).alias("element")
+    return peewee.Select((elements,), (peewee.Entity("element", "value").alias("id"),))
 
 
 def json_array(rows: peewee.Query, column: str) -> peewee.Query:

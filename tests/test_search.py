@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from conftest import expect_error
 
-from clients_api.models import Client, client_search
+from clients_api.models import Client, client_search, selection
 from clients_api.models.base import using
 
 NAMES = [
@@ -176,11 +176,15 @@ def test_a_very_long_search_finds_nothing(find):
     assert find("x" * 4000) == set()
 
 
-def test_long_needles_are_found_in_few_names_and_in_many(app):
-    with using(app.database), app.database.atomic():
-        for number in range(client_search.FEW + 100):
-            Client.register_ownerless(company_name=f"Common Name {number}, number {number}")
+def test_long_needles_are_found_in_few_names_and_in_many(app, monkeypatch):
+    monkeypatch.setattr(selection, "DEEP", 50)
+    with using(app.database):
+        with app.database.atomic():
+            for number in range(client_search.FEW + 100):
+                Client.register_ownerless(company_name=f"Common Name {number}, number {number}")
         for needle, hits in (
+            ("n", 600),
+            ("number", 600),
             ("common name", 600),  # each part of it is in too many names to look at
             ("name 599, number 599", 1),
             ("n name 7", 11),  # 7, and 70 to 79
@@ -196,6 +200,12 @@ def test_long_needles_are_found_in_few_names_and_in_many(app):
                 assert names == [row[1] for row in found.after(None, **how)]
                 assert len(names) == hits
                 assert all(needle in name.lower() for name in names)
+                # Of many the first are found by walking the list, the others by looking all up.
+                for offset in (0, 3, 300, 300, 309, 590):
+                    part = found.page(offset=offset, **how | {"limit": 7}, total=hits)
+                    assert [row[1] for row in part] == names[offset : offset + 7]
+                by_name = found.page(sort="name", descending=True, limit=9, offset=0, total=hits)
+                assert [row[1] for row in by_name] == sorted(names, reverse=True)[:9]
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/team"])
