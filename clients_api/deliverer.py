@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from .models import Mail
@@ -83,10 +83,16 @@ class Deliverer:
 
         with alone(self._app) as is_alone:
             if is_alone:
-                # Again, since others may have sent some until now.
-                ids = itertools.takewhile(lambda _: not self._stopping.is_set(), Mail.due_ids())
-                for id, refusal in deliver(self._app, ids):
+                for id, refusal in deliver(self._app, self._due_ids()):
                     if refusal is None:
                         log.info("Mail %s is sent", id)
                     else:
                         log.warning("Mail %s is not sent: %s", id, refusal)
+
+    def _due_ids(self) -> Iterator[int]:
+        # Until there are none: others leave to this round also what they queue meanwhile.
+        while ids := Mail.due_ids():
+            for id in ids:
+                if self._stopping.is_set():
+                    return
+                yield id

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 
 from clients_api import config, create_app, transports
 from clients_api.cli import cli
-from clients_api.deliverer import Deliverer
+from clients_api.deliverer import POLL_SECONDS, Deliverer
 from clients_api.delivery import alone, deliver
 from clients_api.mail import SUBJECT, compose
 from clients_api.models import Mail
@@ -267,6 +267,7 @@ def test_the_message_is_ascii_whatever_the_names_are():
         ("a" * 100, "é, " * 33),
         ("a, " * 30, "Doe"),
         ('"' + "a b " * 20, "Doe"),
+        ("\n--=_part\n", "--=_part--"),
     ],
 )
 def test_a_name_adds_no_header_and_no_recipient(first: str, last: str):
@@ -288,6 +289,14 @@ HOSTILE = [
     "\u2028",
     *'",;:<>()[]\\@.',
 ]
+
+
+def test_no_name_ends_a_part_of_the_message():
+    sent = compose(named("--=_part", "--=_part--", "--=_part"), "clients@example.org")
+    message = parse(sent.as_bytes())
+    for kind in ("plain", "html"):
+        assert "address" in message.get_body((kind,)).get_content().split("--=_part")[-1]
+    assert len(list(message.iter_parts())) == 2
 
 
 @settings(max_examples=100, deadline=None)
@@ -763,6 +772,26 @@ def test_two_deliverers_send_each_mail_once(make_app, serve_smtp):
             deliverer.stop()
     assert len(inbox.received) == 20
     assert len({recipients[0] for _, recipients, _ in inbox.received}) == 20
+
+
+def test_mail_that_another_process_queues_meanwhile_goes_with_the_round(make_app, serve_smtp):
+    class Busy(Inbox):
+        async def handle_DATA(self, server, session, envelope):
+            if not self.received:
+                queue(other, "late@acme.example")
+            return await super().handle_DATA(server, session, envelope)
+
+    inbox = Busy()
+    app = make_app(MAIL_URL=f"smtp://127.0.0.1:{serve_smtp(inbox)}")
+    other = create_app({"INSTANCE_PATH": Path(app.database.database).parent})
+    queue(app)
+    deliverer = Deliverer(app)
+    deliverer.start()
+    try:
+        wait_for(lambda: len(inbox.received) == 2, POLL_SECONDS / 2)
+    finally:
+        deliverer.stop()
+        other.database.close_all()
 
 
 def test_whoever_delivers_is_alone_until_it_ends_or_dies(app):
