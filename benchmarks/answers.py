@@ -7,7 +7,7 @@ from typing import Any
 
 from .dataset import Dataset
 from .measuring import Failed
-from .operations import Request
+from .operations import COMPANIES, Request
 from .systems.base import Server, System
 from .systems.pocketbase import PocketBase
 
@@ -49,7 +49,8 @@ def _answers(system: System, server: Server, data: Dataset) -> dict[str, Any]:
 
 def _filled(request: Request, system: System) -> Request:
     """Put fixed values where wrk puts changing ones."""
-    values = {"id": system.id_format % SAMPLE, "status": "suspended", "unique": "0" * 14}
+    values = {"id": system.id_format % SAMPLE, "status": "suspended"}
+    values |= {"name": COMPANIES[0], "unique": "0" * 14}
     path, text = request.path, request.text
     for name, value in values.items():
         path, text = path.replace(f"{{{name}}}", value), text.replace(f"{{{name}}}", value)

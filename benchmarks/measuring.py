@@ -7,17 +7,21 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .operations import Request
+from .operations import COMPANIES, Request
 
 SCRIPT = Path(__file__).parent / "wrk" / "requests.lua"
 CONNECTIONS = 8
 WARM_UP_SECONDS = 1
 LEAST = 50  # requests that a measurement needs; those under way at its end blur it
 LONGER = 4  # times, where there were fewer
+REST_SECONDS = 60  # after a load, at most
+LOOK_SECONDS = 0.5
+IDLE = 0.05  # of one core
 _loads = itertools.count(1)
 
 
@@ -28,7 +32,8 @@ class Failed(Exception):
 class Measurement(NamedTuple):
     """What one load showed. CPU time is in microseconds a request, latencies in milliseconds.
 
-    Requests that were under way as the load ended are in the CPU time, but not counted.
+    The CPU time has all that the requests caused, until the server was at rest; also those that
+    were under way as the load ended, which are not counted.
     """
 
     requests: int
@@ -62,7 +67,7 @@ def measure(
     requests are answered, unless it is None, to warm the server up; the `seed` of the values.
     """
     values = [request.method, request.path, request.text, id_format]
-    values += [str(clients), str(seed)]
+    values += [str(clients), str(seed), ",".join(COMPANIES)]
     values += [text for header in headers.items() for text in header]
     found = _load(url, pid, values, seconds or WARM_UP_SECONDS)
     if seconds and found.requests < LEAST:
@@ -78,7 +83,7 @@ def _load(url: str, pid: int, values: list[str], seconds: int) -> Measurement:
         capture_output=True,
         text=True,
     )
-    cpu = cpu_seconds(pid) - before
+    cpu = _at_rest(pid) - before
     if result.returncode:
         raise Failed(f"wrk: {result.stderr or result.stdout}")
     found = json.loads(result.stdout.rstrip().rpartition("\n")[2])
@@ -87,6 +92,21 @@ def _load(url: str, pid: int, values: list[str], seconds: int) -> Measurement:
     count = max(found["requests"], 1)
     rate = count / found["seconds"]
     return Measurement(count, rate, found["p50"], found["p99"], cpu / count * 1e6)
+
+
+def _at_rest(pid: int) -> float:
+    """Wait until the processes do nothing any more, and return the CPU time they took so far.
+
+    So what a request leaves behind, as mail to be sent, is counted with it, and not with whatever
+    is measured next. Raises Failed if they find no rest.
+    """
+    taken = cpu_seconds(pid)
+    for _ in range(int(REST_SECONDS / LOOK_SECONDS)):
+        time.sleep(LOOK_SECONDS)
+        before, taken = taken, cpu_seconds(pid)
+        if taken - before <= LOOK_SECONDS * IDLE:
+            return taken
+    raise Failed(f"The server was still busy {REST_SECONDS} s after its last answer.")
 
 
 def cpu_seconds(pid: int) -> float:

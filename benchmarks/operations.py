@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from .dataset import COMMON, Dataset
+from .dataset import COMMON, FIRST, SECOND, Dataset
 
 
 class Request(NamedTuple):
@@ -39,11 +39,13 @@ NAMES = (
     "tags",
     "304",
 )
+# Those of the data: were new clients all unlike the old, a search would be another one after them.
+COMPANIES = tuple(f"{first} {second}" for first in FIRST for second in SECOND)
 NEW_CLIENT = {
     "first_name": "Jane",
     "last_name": "Doe",
     "email": "new{unique}@company.example",
-    "client_company_name": "New Company {unique}",
+    "client_company_name": "{name} {unique}",
     "client_phone": "+1 555 0100",
     "client_billing_city": "San Francisco",
     "client_billing_country": "United States",

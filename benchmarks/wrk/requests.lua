@@ -1,10 +1,11 @@
 -- Sends one kind of request with changing values, and prints what wrk measured as JSON.
 --
 -- Arguments: number of this load, method, path, body, format of an id, number of clients, seed,
--- then headers as name and value. In path and body {id} is the id of a random client, {status} a
--- random status, and {unique} 14 digits that no other request of any load has.
+-- names separated by commas, then headers as name and value. In path and body {id} is the id of a
+-- random client, {status} a random status, {name} one of the names, and {unique} 14 digits that no
+-- other request of any load has.
 
-local threads = 0
+local threads, names = 0, {}
 
 function setup(thread)
    threads = threads + 1
@@ -16,7 +17,10 @@ function init(args)
    method, path, body, id_format = args[2], args[3], args[4], args[5]
    clients = tonumber(args[6])
    math.randomseed(tonumber(args[7]) * 100 + number)
-   for i = 8, #args, 2 do
+   for name in args[8]:gmatch("[^,]+") do
+      names[#names + 1] = name
+   end
+   for i = 9, #args, 2 do
       wrk.headers[args[i]] = args[i + 1]
    end
    if body == "" then
@@ -30,6 +34,7 @@ end
 local values = {
    id = function() return string.format(id_format, math.random(clients)) end,
    status = function() return math.random(2) == 1 and "active" or "suspended" end,
+   name = function() return names[math.random(#names)] end,
    unique = function() return string.format("%06d%02d%06d", load, number, sent) end,
 }
 
