@@ -130,7 +130,10 @@ class Worker(Loop):
             return super()._keepalive_after(conn, keepalive)
         # What the application left of a body is here, or the connection is not kept: there is
         # nothing to wait for.
-        return bool(keepalive and conn.parser.finish_body())
+        is_kept = bool(keepalive and conn.parser.finish_body())
+        if is_kept:
+            conn.parser.mesg = None  # or the next request would look for that body once more
+        return is_kept
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that never became one for the application."""
