@@ -14,6 +14,7 @@ import orjson
 from . import conditional, repeats
 from .bodies import read_body, read_file, read_query
 from .errors import unprocessable
+from .messages import Response
 from .models import CustomField
 from .models.base import Record
 from .models.errors import Invalid
@@ -273,7 +274,7 @@ class Operation(OperationDocs):
         if answer.signal is not None:
             request.signals.append((answer.signal, self.resource.schema, record))
         if is_state and not self.writes and conditional.is_unchanged(request, tag):
-            response = flask.current_app.response_class(status=304)
+            response = Response(status=304)
         else:
             envelope = b'{"data":%b,"message":%b}' % (text, orjson.dumps(answer.message))
             response = _json(envelope, answer.status)
@@ -285,8 +286,9 @@ class Operation(OperationDocs):
         return response
 
 
-def _json(body: bytes, status: int) -> flask.Response:
-    return flask.current_app.response_class(body, status, content_type="application/json")
+def _json(body: bytes, status: int) -> Response:
+    # Passed through: it is bytes already, and nothing has to be closed behind them.
+    return Response(body, status, content_type="application/json", direct_passthrough=True)
 
 
 def _add(includes: Mapping[str, Include], data: list[dict[str, Any]]) -> None:
