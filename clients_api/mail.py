@@ -28,7 +28,7 @@ class AsWritten:
         return value
 
     def __getitem__(self, name: str) -> type[UnstructuredHeader]:
-        return UnstructuredHeader
+        return UnstructuredHeader  # it is asked only how many of a name there may be
 
 
 POLICY = policy.SMTP.clone(refold_source="none", header_factory=AsWritten())

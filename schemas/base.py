@@ -44,7 +44,7 @@ class Schema(ma.Schema):
         # most, what it means that it is not.
         is_complete = self._required <= params.keys()
         try:
-            return self.load(params, partial=is_complete or None), {}
+            return self.load(params, partial=is_complete), {}
         except ma.ValidationError as error:
             errors: dict[str, list[str]] = {}
             for name, messages in error.normalized_messages().items():
