@@ -97,8 +97,8 @@ def _load(url: str, pid: int, values: list[str], seconds: int) -> Measurement:
 def _at_rest(pid: int) -> float:
     """Wait until the processes do nothing any more, and return the CPU time they took so far.
 
-    So what a request leaves behind, as mail to be sent, is counted with it, and not with whatever
-    is measured next. Raises Failed if they find no rest.
+    So what a request leaves behind is counted with it, and not with what is measured next. Raises
+    Failed if they find no rest.
     """
     taken = cpu_seconds(pid)
     for _ in range(int(REST_SECONDS / LOOK_SECONDS)):
