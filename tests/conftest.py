@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from aiosmtpd.controller import Controller
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -326,3 +328,50 @@ def _give_up_overriding() -> None:
         for place in range(3):  # effective, permitted, inheritable
             sets[place] &= ~(1 << power)
     assert libc.capset(header, sets) == 0
+
+
+@pytest.fixture
+def serve_smtp() -> Iterator[Callable[..., int]]:
+    """Start SMTP servers on the loopback address; what each does is an Inbox. Returns the port."""
+    started: list[Controller] = []
+
+    def start(inbox: Any, **options: Any) -> int:
+        options.setdefault("server_hostname", "mail.example")
+        controller = Controller(inbox, hostname="127.0.0.1", port=free_port(), **options)
+        controller.start()
+        started.append(controller)
+        return controller.port
+
+    yield start
+    for controller in started:
+        controller.stop()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., int]]:
+    """Listen on the loopback address; `talk` has each connection. Returns the port."""
+    listeners: list[socket.socket] = []
+    connections: list[socket.socket] = []
+
+    def start(talk: Callable[[socket.socket], None] = lambda connection: None) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return  # the test has ended
+                connections.append(connection)
+                talk(connection)
+
+        threading.Thread(target=run, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    for connection in connections:
+        connection.close()
