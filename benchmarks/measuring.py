@@ -83,7 +83,7 @@ def _load(url: str, pid: int, values: list[str], seconds: int) -> Measurement:
         capture_output=True,
         text=True,
     )
-    cpu = _at_rest(pid) - before
+    cpu = at_rest(pid) - before
     if result.returncode:
         raise Failed(f"wrk: {result.stderr or result.stdout}")
     found = json.loads(result.stdout.rstrip().rpartition("\n")[2])
@@ -94,7 +94,7 @@ def _load(url: str, pid: int, values: list[str], seconds: int) -> Measurement:
     return Measurement(count, rate, found["p50"], found["p99"], cpu / count * 1e6)
 
 
-def _at_rest(pid: int) -> float:
+def at_rest(pid: int) -> float:
     """Wait until the processes do nothing any more, and return the CPU time they took so far.
 
     So what a request leaves behind is counted with it, and not with what is measured next. Raises

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from benchmarks import dataset, report
+from benchmarks import dataset, measuring, report
 from benchmarks.answers import require_same
-from benchmarks.measuring import Measurement, cpu_seconds
+from benchmarks.measuring import Failed, Measurement, at_rest, cpu_seconds
 from benchmarks.systems.base import Terms, UnderGunicorn
 from benchmarks.systems.ours import Ours
 
@@ -55,6 +55,24 @@ def test_cpu_time_counts_children_that_run():
         child.stdout.readline()
         assert cpu_seconds(os.getpid()) - before >= 0.25
         child.communicate(b"\n")
+
+
+def test_what_a_load_leaves_behind_is_waited_for():
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{BURN}\ninput()"], stdin=subprocess.PIPE
+    ) as child:
+        assert at_rest(child.pid) >= 0.25
+        child.communicate(b"\n")
+
+
+def test_a_server_that_finds_no_rest_is_not_measured(monkeypatch):
+    monkeypatch.setattr(measuring, "REST_SECONDS", 1)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        try:
+            with pytest.raises(Failed):
+                at_rest(child.pid)
+        finally:
+            child.kill()
 
 
 def test_a_ratio_is_the_median_of_the_rounds():
