@@ -17,8 +17,9 @@ from typing import NamedTuple
 import click
 import peewee
 
-from clients_api.models import ApiKey, Category, Client, Tag, User, migrating, sqlite
-from clients_api.models.base import using
+from clients_api.models import ApiKey, Category, Client, Tag, User
+from clients_api.models.engines import migrating, sqlite
+from clients_api.models.engines.current import using
 
 FOLDER = Path(tempfile.gettempdir()) / "clients-api-benchmarks"
 KEY = "ck_benchmark-0123456789abcdef"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from clients_api.api import Blueprint
 from clients_api.models import Category
-from clients_api.operation import Resource
 from clients_api.schemas.base import DeletedSchema
 from clients_api.schemas.category import (
     CategoryChangeSchema,
@@ -14,6 +12,8 @@ from clients_api.schemas.category import (
     CategorySchema,
     CategoryTeamSchema,
 )
+from clients_api.web.api import Blueprint
+from clients_api.web.operation import Resource
 
 blp = Blueprint(
     "categories",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from clients_api import signals
-from clients_api.api import Blueprint
 from clients_api.models import Client, Contact
 from clients_api.models.contact import reader as contacts
-from clients_api.operation import Include, Resource
 from clients_api.schemas.base import DeletedSchema
 from clients_api.schemas.client import (
     ClientChangeSchema,
@@ -18,6 +16,8 @@ from clients_api.schemas.client import (
     TagsSchema,
 )
 from clients_api.schemas.contact import ContactSchema
+from clients_api.web.api import Blueprint
+from clients_api.web.operation import Include, Resource
 
 blp = Blueprint(
     "clients",

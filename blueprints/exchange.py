@@ -7,20 +7,17 @@ import itertools
 
 import flask
 
-from clients_api import exchange, signals
-from clients_api.api import Blueprint
-from clients_api.errors import unprocessable
-from clients_api.formats import FORMATS, MEDIA_TYPES
+from clients_api import signals
+from clients_api.files import exporting, importing
+from clients_api.files.formats import FORMATS, MEDIA_TYPES
 from clients_api.models import Client
-from clients_api.models.base import Record
-from clients_api.operation import Resource
+from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
-from clients_api.schemas.exchange import (
-    ExportQuerySchema,
-    ImportQuerySchema,
-    ImportReportSchema,
-)
+from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
+from clients_api.web.api import Blueprint
+from clients_api.web.errors import unprocessable
+from clients_api.web.operation import Resource
 
 blp = Blueprint(
     "exchange",
@@ -39,7 +36,7 @@ PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
 def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
-    parts = exchange.export(flask.current_app.database, Client.matching(**query), form)
+    parts = exporting.export(flask.current_app.database, Client.matching(**query), form)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
@@ -55,9 +52,9 @@ def export_clients(query):
 def import_clients(query, body):
     """Import clients from a file; all of it or, unless `partial`, nothing."""
     form = query.pop("format", None) or MEDIA_TYPES[body["media_type"]]
-    problems: list[exchange.Problem] = []
+    problems: list[importing.Problem] = []
     changes: list[tuple[str, Record]] = []
-    job = exchange.Import(
+    job = importing.Import(
         **query, problem=problems.append, changed=lambda *change: changes.append(change)
     )
     report = job.run(flask.current_app.database, io.BytesIO(body["data"]), form)
@@ -69,13 +66,13 @@ def import_clients(query, body):
     return _told(report, is_trial, problems)
 
 
-def _told(report: exchange.Report, is_trial: bool, problems: list[exchange.Problem]) -> Record:
+def _told(report: importing.Report, is_trial: bool, problems: list[importing.Problem]) -> Record:
     errors = [problem._asdict() for problem in problems[:PROBLEMS_MAX]]
     told = {"dry_run": is_trial, **vars(report), "errors": errors}
     return Record(tuple(told), tuple(told.values()))
 
 
-def _by_line(problems: list[exchange.Problem]) -> dict[str, list[str]]:
+def _by_line(problems: list[importing.Problem]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     for line, column, message in problems[:PROBLEMS_MAX]:
         name = f"lines.{line}" if column is None else f"lines.{line}.{column}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients_api.api import Blueprint
 from clients_api.models import ApiKey
-from clients_api.operation import Resource
 from clients_api.schemas.base import DeletedSchema
 from clients_api.schemas.key import KeyCreateSchema, KeyListQuerySchema, KeySchema, NewKeySchema
+from clients_api.web.api import Blueprint
+from clients_api.web.operation import Resource
 
 blp = Blueprint(
     "keys",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import flask
 
-from clients_api import metrics
-from clients_api.api import Blueprint
 from clients_api.models import Client
-from clients_api.operation import Resource
 from clients_api.schemas.base import Schema
+from clients_api.upkeep import metrics
+from clients_api.web.api import Blueprint
+from clients_api.web.operation import Resource
 
 blp = Blueprint(
     "metrics",

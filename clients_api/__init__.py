@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-__version__ = "0.1.0"
-
 # Installed, models, schemas and blueprints lie in this package; in a checkout they lie beside it.
 _root = Path(__file__).parent
 __path__ += [] if (_root / "models").is_dir() else [str(_root.parent)]
 
 from .embedding import ClientsAPI  # noqa: E402 - needs the path above
 from .service import create_app  # noqa: E402
+from .version import __version__  # noqa: E402
 
 __all__ = ["ClientsAPI", "__version__", "create_app"]

@@ -1,5 +1,5 @@
 """`python -m clients_api` is the command `clients-api`, also where the project is not installed."""
 
-from .cli import main
+from .commands.cli import main
 
 main()

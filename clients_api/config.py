@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from flask import Config
 
-from .models import sqlite
-from .ratelimit import parse_rate
+from .models.engines import sqlite
+from .web.ratelimit import parse_rate
 
 ENV = "CLIENTS_API"
 

@@ -10,9 +10,9 @@ from typing import Any
 import flask
 
 from . import config
-from .auth import HostAuthenticator, HostLogin
-from .deliverer import Deliverer
+from .mail.deliverer import Deliverer
 from .service import Service, register
+from .web.auth import HostAuthenticator, HostLogin
 
 NAME = "clients-api"  # in a host's extensions, and of the group in its command
 
@@ -28,7 +28,7 @@ class Embedded(Service):
     def __init__(self, settings: Mapping[str, Any], instance: Path, host: flask.Flask) -> None:
         super().__init__(settings, instance)
         self.signal_sender = host
-        self._deliverer = Deliverer(self)
+        self._deliverer = Deliverer(self.database, self.config, self.prepare)
 
     def begin(self) -> None:
         super().begin()
@@ -91,7 +91,7 @@ class ClientsAPI:
         The database is opened with the first request. Raises BadSetting, and ValueError for a
         prefix that is, or lies above or below, one that `app` has already.
         """
-        from .cli import host_cli  # which imports all commands, and they this package
+        from .commands.cli import host_cli
 
         folder = Path(app.instance_path)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

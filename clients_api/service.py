@@ -13,16 +13,18 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
-from . import config, errors, messages, metrics, observing, pages
-from .api import Api, RecordId, Rule, TagTitle
-from .auth import Caller, KeyAuthenticator, require
-from .blueprints import BLUEPRINTS
+from . import config
+from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
-from .models import files, migrating, sqlite
-from .models.base import using
-from .ratelimit import RateLimit
-from .repeats import Repeats
+from .models.engines import files, migrating, sqlite
+from .models.engines.current import using
 from .schemas.base import shape
+from .upkeep import metrics
+from .web import errors, log, messages
+from .web.api import Api, RecordId, Rule, TagTitle
+from .web.auth import Caller, KeyAuthenticator, require
+from .web.ratelimit import RateLimit
+from .web.repeats import Repeats
 
 
 class Service(flask.Flask):
@@ -139,7 +141,7 @@ class Service(flask.Flask):
         response.request = request = flask.request._get_current_object()
         if self.metrics is not None:
             self.metrics.observe(request, response)
-        observing.log_request(request, response)
+        log.log_request(request, response)
         return response
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
@@ -172,7 +174,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
     app = Service(config.load(instance, overrides), instance)
     if not errors.log.hasHandlers():
         # Nobody has arranged for it: `flask run`, or gunicorn with `app:app`.
-        observing.set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+        log.set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     register(app)
     app.register_blueprint(pages.landing)
     return app

@@ -7,10 +7,13 @@ from typing import Any
 
 import peewee
 
-from .base import BaseModel, Record, now, prepared
+from .base import BaseModel, now
 from .errors import Conflict, Invalid, NotFound
-from .folding import fold, slug
-from .reader import Reader, Selection
+from .queries.folding import fold, slug
+from .queries.prepared import prepared
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 from .user import User
 
 

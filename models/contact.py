@@ -6,11 +6,13 @@ from typing import Any
 
 import peewee
 
-from .base import Record
 from .client import Client
 from .errors import Conflict, Invalid
 from .mail import Mail
-from .reader import Reader, Row, Selection
+from .queries.composing import Row
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 from .user import CLIENT, User, person_columns, person_conditions, person_sorts
 
 

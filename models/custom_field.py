@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 import peewee
 
-from .base import BaseModel, Record, now, prepared
+from .base import BaseModel, now
 from .errors import Invalid
-from .reader import Reader, Selection
+from .queries.prepared import prepared
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 
 TYPES = ("text", "paragraph", "number", "decimal", "date", "checkbox", "dropdown")
 

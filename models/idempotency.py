@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import peewee
 
-from .base import BaseModel, prepared, timestamp
+from .base import BaseModel, timestamp
+from .queries.prepared import prepared
 
 KEPT = datetime.timedelta(hours=24)
 

@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 import peewee
 
-from .base import BaseModel, Record, now, prepared
+from .base import BaseModel, now
 from .errors import Conflict
-from .reader import Reader, Selection
+from .queries.prepared import prepared
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 
 SCOPES = ("read", "write", "admin")  # each may do what those before it may
 PREFIX_LENGTH = 11  # of the key: shown in lists and logs, and by which its row is found

@@ -9,7 +9,10 @@ import random
 import blinker
 import peewee
 
-from .base import BaseModel, Record, column_names, database, now, prepared, timestamp
+from .base import BaseModel, now, timestamp
+from .engines.current import database
+from .queries.prepared import prepared
+from .queries.record import Record, column_names
 
 # Attempts follow each other after 1, 2, 4 … minutes, then every four hours: a day in all.
 FIRST_PAUSE = datetime.timedelta(minutes=1)

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 import peewee
 
-from .base import BaseModel, Record, now, prepared
+from .base import BaseModel, now
 from .errors import Invalid, NotFound
-from .folding import fold
-from .reader import Reader, Selection
+from .queries.folding import fold
+from .queries.prepared import prepared
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 
 MOST_PER_CLIENT = 100
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import peewee
 
-from .base import Record, prepared
 from .category import CategoryUser
 from .errors import Invalid
 from .mail import Mail
-from .reader import Reader, Selection
+from .queries.prepared import prepared
+from .queries.reader import Reader
+from .queries.record import Record
+from .queries.selection import Selection
 from .user import User, person_columns, person_conditions, person_sorts
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import peewee
 
-from .base import BaseModel, now, prepared
+from .base import BaseModel, now
 from .errors import Invalid
-from .folding import fold
+from .queries.folding import fold
+from .queries.prepared import prepared
 
 ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
 STATUSES = ("active", "suspended")  # besides deleted, which nobody sees

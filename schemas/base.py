@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,14 +11,45 @@ import marshmallow as ma
 import orjson
 from marshmallow import fields
 
-from .fields import Array, Group, JSONText, sentence
+from .fields import Array, sentence
+
+
+class JSONText(fields.Field):
+    """A value that the database hands over as JSON text already; what equals `omit` is left out."""
+
+    def __init__(self, *, omit: str | None = None, **kwargs: Any) -> None:
+        self.omit = omit
+        super().__init__(dump_only=True, **kwargs)
+
+    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
+        value = super().get_value(obj, attr, **kwargs)
+        return ma.missing if value == self.omit else value
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return json.loads(value)
+
+
+class Group(fields.Nested):
+    """An object made of columns of the same record; null where the column `key` is null."""
+
+    def __init__(self, schema: Any, *, key: str | None = None, **kwargs: Any) -> None:
+        self.key = key
+        super().__init__(schema, dump_only=True, allow_none=key is not None, **kwargs)
+
+    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
+        return None if self.key is not None and obj[self.key] is None else obj
+
+
+def text(example: str | None = None, **kwargs: Any) -> fields.String:
+    """Make an output field of text that may be null."""
+    return fields.String(allow_none=True, metadata={"example": example}, **kwargs)
 
 
 class Schema(ma.Schema):
     """The base of all schemas."""
 
     class Meta:
-        # What a call can't take is reported by name (clients_api/operation.py), not refused here.
+        # What a call can't take is reported by name (clients_api/web/loading.py), not refused here.
         unknown = ma.EXCLUDE
 
     # Whether the custom fields that are defined now are parameters as well.
@@ -112,3 +144,24 @@ def _expression(schema: ma.Schema, columns: tuple[str, ...], optional: list[str]
             value = f"Fragment({value})"
         items.append(f"{key!r}: {value}")
     return "{" + ", ".join(items) + "}"
+
+
+def cleaned(value: Any) -> Any:
+    """Return a value as schemas expect it: text is trimmed, and None where nothing is left."""
+    return _null_if_empty(trimmed(value))
+
+
+def trimmed(value: Any) -> Any:
+    """Return a value with its text, and that of its elements, trimmed; blank elements are None."""
+    # One level deep, as deep as any parameter is: JSON may hold a thousand arrays in each other.
+    if isinstance(value, list):
+        return [_null_if_empty(_stripped(element)) for element in value]
+    return _stripped(value)
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _null_if_empty(value: Any) -> Any:
+    return None if value == "" else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import DatesSchema, Schema
-from .fields import Array, Choice, Group, Id, String, text
+from .base import DatesSchema, Group, Schema, text
+from .fields import Array, Choice, Id, String
 from .paging import list_query
 
 # A word of the program that shows categories; nothing here depends on it.

@@ -7,23 +7,11 @@ from typing import Any
 from marshmallow import fields
 
 from clients_api.models.client import NAME_LENGTH, STATUSES
-from clients_api.models.folding import fold
+from clients_api.models.queries.folding import fold
 from clients_api.models.tag import MOST_PER_CLIENT
 
-from .base import DatesSchema, Schema
-from .fields import (
-    Array,
-    Choice,
-    Email,
-    Group,
-    Id,
-    Integer,
-    JSONText,
-    String,
-    Timestamp,
-    YesNo,
-    text,
-)
+from .base import DatesSchema, Group, JSONText, Schema, text
+from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
 from .paging import list_query
 
 TAG_LENGTH = 100

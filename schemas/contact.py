@@ -6,8 +6,8 @@ from marshmallow import fields
 
 from clients_api.models.user import STATUSES
 
-from .base import DatesSchema, Schema
-from .fields import Choice, Email, Group, Id, Integer, String, YesNo, text
+from .base import DatesSchema, Group, Schema, text
+from .fields import Choice, Email, Id, Integer, String, YesNo
 from .paging import list_query
 
 PERSON_SORTS = {name: name for name in ("first_name", "last_name", "email", "created", "updated")}

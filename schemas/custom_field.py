@@ -10,7 +10,7 @@ from marshmallow import fields
 
 from clients_api.models.custom_field import TYPES, Definition
 
-from .base import DatesSchema, Schema
+from .base import DatesSchema, Group, JSONText, Schema
 from .category import (
     CategoryCreateSchema,
     CategoryListQuerySchema,
@@ -19,7 +19,7 @@ from .category import (
 )
 from .client import ClientCreateSchema, ClientListQuerySchema, OwnerSchema
 from .contact import ContactCreateSchema, ContactListQuerySchema
-from .fields import Array, Choice, Date, Decimal, Group, Integer, JSONText, String, YesNo
+from .fields import Array, Choice, Date, Decimal, Integer, String, YesNo
 from .key import KeyCreateSchema
 from .paging import list_query
 from .team import TeamMemberCreateSchema

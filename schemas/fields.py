@@ -1,14 +1,13 @@
 """The fields of schemas, which say what is wrong in Laravel's sentences.
 
 They are pure: they know types, lengths and choices, and no database. Text arrives trimmed, and an
-empty string as None (see clients_api/bodies.py).
+empty string as None (see clients_api/web/bodies.py).
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -300,34 +299,3 @@ class Array(_Field, fields.List):
         if self.limits["max"] is not None and len(loaded) > self.limits["max"]:
             raise self.make_error("max_items")
         return list(loaded.values())
-
-
-class JSONText(fields.Field):
-    """A value that the database hands over as JSON text already; what equals `omit` is left out."""
-
-    def __init__(self, *, omit: str | None = None, **kwargs: Any) -> None:
-        self.omit = omit
-        super().__init__(dump_only=True, **kwargs)
-
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
-        value = super().get_value(obj, attr, **kwargs)
-        return ma.missing if value == self.omit else value
-
-    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
-        return json.loads(value)
-
-
-class Group(fields.Nested):
-    """An object made of columns of the same record; null where the column `key` is null."""
-
-    def __init__(self, schema: Any, *, key: str | None = None, **kwargs: Any) -> None:
-        self.key = key
-        super().__init__(schema, dump_only=True, allow_none=key is not None, **kwargs)
-
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
-        return None if self.key is not None and obj[self.key] is None else obj
-
-
-def text(example: str | None = None, **kwargs: Any) -> fields.String:
-    """Make an output field of text that may be null."""
-    return fields.String(allow_none=True, metadata={"example": example}, **kwargs)

@@ -9,8 +9,8 @@ from marshmallow import fields
 from clients_api.models.base import now
 from clients_api.models.key import SCOPES
 
-from .base import DatesSchema, Schema
-from .fields import Choice, Group, String, Timestamp, text
+from .base import DatesSchema, Group, Schema, text
+from .fields import Choice, String, Timestamp
 from .paging import list_query
 
 

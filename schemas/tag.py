@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import DatesSchema, Schema
+from .base import DatesSchema, Group, Schema
 from .client import TAG_LENGTH
-from .fields import Group, String
+from .fields import String
 from .paging import list_query
 
 

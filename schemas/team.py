@@ -6,9 +6,9 @@ from marshmallow import fields
 
 from clients_api.models.user import ADMINISTRATOR, STAFF
 
-from .base import DatesSchema, Schema
+from .base import DatesSchema, Group, Schema, text
 from .contact import PersonChangeSchema, SocialSchema, person_list_query
-from .fields import Group, Integer, YesNo, text
+from .fields import Integer, YesNo
 
 ROLE_IDS = (ADMINISTRATOR, STAFF)
 

@@ -25,8 +25,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from clients_api import create_app
-from clients_api.models import ApiKey, migrating
-from clients_api.models.base import using
+from clients_api.models import ApiKey
+from clients_api.models.engines import migrating
+from clients_api.models.engines.current import using
 from clients_api.service import Service
 
 ROOT = Path(__file__).parents[1]

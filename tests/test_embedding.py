@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from clients_api import ClientsAPI, signals
 from clients_api.config import BadSetting
 from clients_api.embedding import Embedded
-from clients_api.models import migrating
+from clients_api.models.engines import migrating
 
 PREFIX = "/crm/api"
 JANE = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from clients_api.cli import cli
+from clients_api.commands.cli import cli
 from clients_api.config import SETTINGS
 
 ROOT = Path(__file__).parents[1]

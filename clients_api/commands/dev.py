@@ -17,11 +17,12 @@ from typing import Any
 
 import click
 
-from clients_api import config, demo
-from clients_api.models import migrating
-from clients_api.models.base import using
-from clients_api.observing import set_up_logging
+from clients_api import config
+from clients_api.models.engines import migrating
+from clients_api.models.engines.current import using
 from clients_api.service import create_app
+from clients_api.upkeep import demo
+from clients_api.web.log import set_up_logging
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.3  # between two looks at the code
@@ -146,7 +147,7 @@ def _code() -> dict[str, int]:
 
 def run(fd: int) -> None:
     """Serve on a listening socket by its number: what `dev` starts in a process of its own."""
-    from clients_api import server
+    from clients_api.serving import server
 
     app = create_app()
     set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from clients_api.cli import with_database
 from clients_api.models import ApiKey
 from clients_api.models.errors import NotFound
 from clients_api.models.key import SCOPES
 from clients_api.schemas.key import KeyCreateSchema
 from clients_api.service import Service
+
+from .cli import with_database
 
 
 @click.group()

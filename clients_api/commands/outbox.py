@@ -6,11 +6,12 @@ import sys
 
 import click
 
-from clients_api.cli import with_database
-from clients_api.delivery import alone, deliver
+from clients_api.mail.delivery import alone, deliver
 from clients_api.models import Mail
 from clients_api.models.mail import STATUSES
 from clients_api.service import Service
+
+from .cli import with_database
 
 
 @click.group(invoke_without_command=True)
@@ -40,12 +41,12 @@ def list_mail(app: Service, status: str | None) -> None:
 @with_database
 def deliver_mail(app: Service, not_due_too: bool, retry_failed: bool) -> None:
     """Deliver the mail that is due, now and in the foreground."""
-    with alone(app, wait=True):
+    with alone(app.database, wait=True):
         if retry_failed:
             Mail.retry_failed()
         ids = Mail.pending_ids() if not_due_too else Mail.due_ids()
         with click.progressbar(
-            deliver(app, ids),
+            deliver(app.config, ids),
             length=len(ids),
             label="Delivering",
             file=sys.stderr,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 import orjson
 
-from clients_api import openapi as documents
-from clients_api.cli import service, with_database
-from clients_api.models import CustomField, migrating
+from clients_api.models import CustomField
+from clients_api.models.engines import migrating
+from clients_api.openapi import document
 from clients_api.service import Service
+
+from .cli import service, with_database
 
 
 @click.command()
@@ -33,5 +35,5 @@ def migrate(ctx: click.Context, check: bool) -> None:
 @with_database
 def openapi(app: Service) -> None:
     """Print openapi.json."""
-    spec = documents.with_custom_fields(app.api, CustomField.definitions())
+    spec = document.with_custom_fields(app.api, CustomField.definitions())
     click.echo(orjson.dumps(spec, option=orjson.OPT_INDENT_2).decode())

@@ -7,10 +7,12 @@ import sys
 
 import click
 
-from clients_api.cli import service
-from clients_api.models import ApiKey, migrating
-from clients_api.models.base import using
+from clients_api.models import ApiKey
+from clients_api.models.engines import migrating
+from clients_api.models.engines.current import using
 from clients_api.service import Service
+
+from .cli import service
 
 
 def _free(ctx: click.Context, param: click.Parameter, bind: str) -> str:
@@ -39,7 +41,7 @@ def _free(ctx: click.Context, param: click.Parameter, bind: str) -> str:
 @click.pass_context
 def serve(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
     """Migrate the database and serve the API."""
-    from clients_api import server
+    from clients_api.serving import server
 
     app = service(ctx)
     for name in migrating.migrate(app.database):

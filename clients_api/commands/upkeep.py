@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 from peewee import sqlite3
 
-from clients_api import backup as copies
-from clients_api import checking
-from clients_api.cli import service
-from clients_api.models import migrating
-from clients_api.models.base import using
+from clients_api.models.engines import migrating
+from clients_api.models.engines.current import using
+from clients_api.upkeep import backup as copies
+from clients_api.upkeep import checking
+
+from .cli import service
 
 
 @click.command()

@@ -1,9 +1,9 @@
 """The first schema: clients, their users, categories, tags, keys, and what goes with them.
 
 Times are text of fixed width in UTC. A column that ends in `_key` holds the folded form of
-another (see models/folding.py), by which it is compared, sorted or kept unique. In tables WITHOUT
-ROWID the columns of the key come first, as they do in the file: the integrity check of SQLite 3.40
-mistakes them otherwise.
+another (see models/queries/folding.py), by which it is compared, sorted or kept unique. In tables
+WITHOUT ROWID the columns of the key come first, as they do in the file: the integrity check of
+SQLite 3.40 mistakes them otherwise.
 """
 
 TABLES = """
@@ -267,6 +267,12 @@ TOTALS = (
 )
 
 
+DROPPED = """
+    client_trigram client_search client_gram mail idempotency api_key custom_value custom_field
+    category_user client_tag tag user client_total client category
+"""
+
+
 def up(migrator, db):
     for statement in (*TABLES.split(";\n"), *SEARCH, *GRAMS, *TOTALS):
         if statement.strip():
@@ -281,22 +287,6 @@ def up(migrator, db):
 
 
 def down(migrator, db):
-    for table in (
-        "client_trigram",
-        "client_search",
-        "client_gram",
-        "mail",
-        "idempotency",
-        "api_key",
-        "custom_value",
-        "custom_field",
-        "category_user",
-        "client_tag",
-        "tag",
-        "user",
-        "client_total",
-        "client",
-        "category",
-    ):
+    for table in DROPPED.split():
         db.execute_sql(f"DROP TABLE {table}")
     db.execute_sql("DROP VIEW client_text")

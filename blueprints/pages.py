@@ -1,0 +1,115 @@
+"""What the service says of itself, to anybody: OpenAPI file, documentation page, health."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import flask
+import flask_swagger_ui
+import orjson
+import peewee
+from markupsafe import escape
+
+from clients_api import web
+from clients_api.models import CustomField
+from clients_api.models.engines import migrating, sqlite
+from clients_api.openapi import document
+from clients_api.version import __version__
+from clients_api.web.bodies import read_query
+from clients_api.web.errors import Refused, unprocessable
+from clients_api.web.loading import ignore
+
+STATIC = Path(web.__file__).parents[1] / "static"
+# Swagger UI comes with a package; of its files, what the page needs.
+FILES = {
+    name: Path(flask_swagger_ui.__file__).parent / "dist" / name
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js")
+} | {
+    name: STATIC / name
+    for name in ("docs.js", "docs.css", "landing.js", "landing.css", "favicon.svg")
+}
+
+# Everything is a file of this server; `data:` are the icons in Swagger UI's stylesheet.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+about = flask.Blueprint("about", __name__)
+landing = flask.Blueprint("landing", __name__)
+
+
+@about.before_request
+def take_no_parameters() -> None:
+    """Name the parameters of the query string in the answer, or refuse them, as all calls do."""
+    errors = ignore(flask.request, list(read_query(flask.request, ())))
+    if errors:
+        raise unprocessable(errors)
+
+
+@about.get("/openapi.json")
+def openapi_json() -> flask.Response:
+    """Serve the OpenAPI file, with the custom fields that are defined now."""
+    flask.current_app.prepare()
+    spec = document.with_custom_fields(flask.current_app.api, CustomField.definitions())
+    return flask.current_app.response_class(orjson.dumps(spec), mimetype="application/json")
+
+
+@about.get("/docs")
+def docs() -> flask.Response:
+    """Serve the interactive documentation page."""
+    return _page("docs.html")
+
+
+@about.get("/docs/<name>")
+def file(name: str) -> flask.Response:
+    """Serve a file that a page needs."""
+    if name not in FILES:
+        flask.abort(404)
+    response = flask.send_file(FILES[name], conditional=True)
+    # Its name stays when the program is updated, so a browser asks whether it is the same still.
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@about.get("/health")
+def health() -> dict[str, Any]:
+    """Say that the process is up."""
+    return {"message": "The service is up."}
+
+
+@about.get("/ready")
+def ready() -> dict[str, Any]:
+    """Say whether the database answers and has the schema that this code needs."""
+    try:
+        flask.current_app.prepare()
+        is_current = migrating.is_current(flask.current_app.database)
+    except migrating.NotMigrated:
+        is_current = False
+    except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
+        raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
+    if not is_current:
+        raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})
+    return {"message": "The service is ready."}
+
+
+@landing.get("/")
+def index() -> flask.Response:
+    """Serve the page that a person opens first."""
+    return _page("landing.html")
+
+
+def _page(name: str) -> flask.Response:
+    html = (STATIC / name).read_text(encoding="utf-8")
+    values = {
+        "{origin}": flask.request.host_url.rstrip("/"),
+        "{base}": flask.request.script_root + flask.current_app.config["URL_PREFIX"],
+        "{version}": __version__,
+    }
+    for place, value in values.items():
+        html = html.replace(place, escape(value))
+    response = flask.current_app.response_class(html, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response

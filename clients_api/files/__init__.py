@@ -1,0 +1,1 @@
+"""Clients into and out of files."""

@@ -1,0 +1,1 @@
+"""Mail that was queued with a change: its message, its ways out, and who delivers it."""

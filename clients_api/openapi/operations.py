@@ -1,0 +1,143 @@
+"""What the documentation says of an operation, made of what the operation is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from marshmallow import fields
+
+from clients_api.files.formats import FORMATS
+from clients_api.schemas.base import Schema
+from clients_api.schemas.paging import MetaSchema
+
+from . import FORM, JSON, MULTIPART
+from .components import ERRORS, SCHEME
+from .fields import InForm, InQuery, example, variant
+
+
+@functools.cache
+def envelope(schema: type[Schema], many: bool) -> type[Schema]:
+    """Make the schema of the envelope around one record or a list."""
+    name = schema.__name__.removesuffix("Schema")
+    members: dict[str, Any] = {
+        "data": fields.List(fields.Nested(schema)) if many else fields.Nested(schema)
+    }
+    if many:
+        members["meta"] = fields.Nested(MetaSchema)
+    members["message"] = fields.String()
+    for field in members.values():
+        field.required = True
+    return type(f"{name}{'List' if many else ''}AnswerSchema", (Schema,), members)
+
+
+class OperationDocs:
+    """The documentation of an Operation, in the words of flask-smorest and OpenAPI."""
+
+    def documentation(self) -> dict[str, Any]:
+        """Return what flask-smorest keeps for a view until the documentation is made."""
+        info: dict[str, Any] = {"operation": self}
+        if self.query.load_fields:
+            schema = variant(type(self.query), InQuery)
+            info["arguments"] = {"parameters": [{"in": "query", "schema": schema}]}
+        return info
+
+    def complete(self, doc: dict[str, Any], siblings: Iterable[OperationDocs]) -> dict[str, Any]:
+        """Add the headers, the body and the answers to what is known of the query string.
+
+        In: `siblings`, all operations of the same resource: what can be done with a new record.
+        """
+        headers = self._header_names()
+        doc.setdefault("parameters", []).extend(headers)  # by the names of their components
+        if self.takes_body:
+            doc["requestBody"] = self._request()
+        doc["responses"] = {str(self.answer.status): self._success()} | {
+            str(status): {"$ref": f"#/components/responses/{ERRORS[status][0]}"}
+            for status in sorted(self._error_statuses())
+        }
+        if self.answer.status == 201:
+            doc["responses"]["201"]["links"] = {
+                other.__name__: {
+                    "operationId": other.__name__,
+                    "parameters": {"id": "$response.body#/data/id"},
+                }
+                for other in siblings
+                if other.has_record
+            }
+        if "If-None-Match" in headers:
+            doc["responses"]["304"] = {"description": "The record is as the caller knows it."}
+        doc["security"] = [{SCHEME: []}]
+        doc["description"] = f"Needs a key of scope `{self.scope}`."
+        doc["operationId"] = self.__name__
+        return doc
+
+    def _header_names(self) -> list[str]:
+        names = ["Prefer"]
+        if self.method == "POST":
+            names.append("Idempotency-Key")
+        if self.has_record and self.writes:
+            names.append("If-Match")
+        elif self.has_record and self.answer.schema is self.resource.schema:
+            names.append("If-None-Match")
+        return names
+
+    def _error_statuses(self) -> set[int]:
+        statuses = {400, 401, 403, 405, 413, 414, 415, 422, 429, 500, 503}
+        if "<" in self.path:
+            statuses.add(404)
+        if self.writes:
+            statuses.add(507)
+        if self.method == "POST":
+            statuses.add(409)
+        if self.has_record and self.writes:
+            statuses |= {409, 412}
+        return statuses
+
+    def _request(self) -> dict[str, Any]:
+        if self.file_types:
+            return {"required": True, "content": file_content(self.file_types)}
+        json = type(self.body)
+        form = variant(json, InForm)
+        sample = example(self.body.load_fields)
+        return {
+            "required": any(field.required for field in self.body.load_fields.values()),
+            "content": {
+                kind: {"schema": schema, "example": sample}
+                for kind, schema in ((JSON, json), (FORM, form), (MULTIPART, form))
+            },
+        }
+
+    def _success(self) -> dict[str, Any]:
+        names = ["Ignored-Parameters"]
+        if self.answer.many:
+            names.append("Link")
+        elif self.answer.schema is self.resource.schema and not self.answer.secret:
+            names.append("ETag")
+        if self.answer.location:
+            names.append("Location")
+        if self.method == "POST":
+            names.append("Idempotency-Replayed")
+        return {
+            "description": self.answer.message,
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+            "content": file_content(self.answer.media_types) or self._envelope(),
+        }
+
+    def _envelope(self) -> dict[str, Any]:
+        record = example(self.answer.schema().dump_fields)
+        sample: dict[str, Any] = {"data": record}
+        if self.answer.many:
+            sample = {"data": [record], "meta": example(MetaSchema().dump_fields)}
+        sample["message"] = self.answer.message
+        schema = envelope(self.answer.schema, self.answer.many)
+        return {JSON: {"schema": schema, "example": sample}}
+
+
+def file_content(media_types: Iterable[str]) -> dict[str, Any]:
+    """Describe a file that may be of several types."""
+    content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in media_types}
+    for form in FORMATS.values():
+        if form.media_type in content:
+            content[form.media_type]["example"] = form.example
+    return content

@@ -1,0 +1,1 @@
+"""What this service has to say to a server: settings and hooks."""

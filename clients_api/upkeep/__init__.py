@@ -1,0 +1,1 @@
+"""What an operator looks after: backups, checks, metrics, demo data."""

@@ -1,0 +1,172 @@
+"""Copies of the database: made while it is served, examined, and put back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from clients_api.models import Client
+from clients_api.models.engines import files, migrating, sqlite
+from clients_api.models.engines.current import using
+
+from . import checking
+
+Progress = Callable[[int, int], None]
+
+
+class Restored(NamedTuple):
+    """What a restore did: how many clients there are now, and where the replaced database is."""
+
+    clients: int
+    kept: Path | None
+
+
+def backup(path: Path, target: Path, progress: Progress) -> int:
+    """Copy the database at `path` to `target` as it is now; return how many clients it has.
+
+    In: `progress`, which is told the pages done and to do. The copy has its name only when it is
+    complete and found sound. Raises DatabaseUnusable, and OSError, among them FileExistsError.
+    """
+    if os.path.lexists(target):
+        raise _taken(target)
+    if not files.check_place(path):
+        raise sqlite.DatabaseUnusable(f"There is no database {path} yet.")
+    files.check_place(target)
+    with _beside(target) as copy:
+        _copy(path, "mode=rw", copy, progress)
+        clients = examine(copy, path)
+        files.sync(copy)
+        _name(copy, target)
+    files.sync(target.parent)
+    return clients
+
+
+def restore(path: Path, file: Path, progress: Progress) -> Restored:
+    """Put a copy of the database `file` in the place of the one at `path`, which is kept.
+
+    An older one is migrated. Raises DatabaseUnusable, with nothing changed, if `file` is not
+    sound, not ours or of a later version, and if another process has the database open.
+    """
+    there = files.check_place(path)
+    if there and path.samefile(file):
+        raise sqlite.DatabaseUnusable(f"{file} is the database itself.")
+    with _beside(path) as copy:
+        _copy(file, _access(file), copy, progress)
+        clients = examine(copy, file)
+        _migrate(copy)
+        files.sync(copy)
+        if os.geteuid() == 0:
+            owner = (path if there else path.parent).stat()
+            os.chown(copy, owner.st_uid, owner.st_gid)
+        with _alone_with(path):
+            kept = _set_aside(path)
+            os.replace(copy, path)
+    files.sync(path.parent)
+    return Restored(clients, kept)
+
+
+def examine(path: Path, name: Path) -> int:
+    """Return the number of clients in the database at `path`, which errors call `name`.
+
+    Raises DatabaseUnusable for one that is damaged, empty, not ours or of a later version.
+    """
+    with files.as_it_is(path) as db, using(db):
+        _, is_new = migrating.inspect(db, name)
+        if is_new:
+            raise sqlite.DatabaseUnusable(f"The database {name} is empty.")
+        faults = files.faults(db) or checking.orphans(db)
+        if faults:
+            raise sqlite.DatabaseUnusable(
+                f"The database {name} is damaged: {faults[0].splitlines()[-1]}."
+            )
+        return Client.select().count()
+
+
+def _copy(source: Path, access: str, copy: Path, progress: Progress) -> None:
+    try:
+        with files.as_it_is(source, access) as db:
+            files.copy(db, copy, progress)
+            files.check_whole(db, source)
+    except sqlite.ERRORS as error:
+        raise sqlite.DatabaseUnusable(sqlite.reason(error, source)) from error
+
+
+def _access(file: Path) -> str:
+    # Alone, a file may lie where nothing can be written, as SQLite otherwise would beside it.
+    is_alone = not any(companion.exists() for companion in sqlite.companions(file))
+    return "immutable=1" if is_alone else "mode=ro"
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Make an empty file in the folder of `target`; what is left of it in the end is removed."""
+    handle, name = tempfile.mkstemp(prefix=".clients-api-", suffix=".tmp", dir=target.parent)
+    os.close(handle)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        for left in (path, *sqlite.companions(path)):
+            left.unlink(missing_ok=True)
+
+
+def _name(copy: Path, target: Path) -> None:
+    """Give a copy its name. Raises FileExistsError if a file has got it meanwhile."""
+    try:
+        os.link(copy, target)
+    except FileExistsError as error:
+        raise _taken(target) from error
+    except OSError:  # a file system without links
+        os.rename(copy, target)
+
+
+def _taken(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+
+def _migrate(copy: Path) -> None:
+    db = sqlite.Database(copy)
+    try:
+        migrating.migrate(db)
+    finally:
+        db.close_all()
+
+
+@contextmanager
+def _alone_with(path: Path) -> Iterator[None]:
+    """Keep all others from the database, its log written back, as far as it can be opened."""
+    with files.as_it_is(path) as db:
+        try:
+            db.pragma("journal_mode", "delete")  # only who is alone may leave WAL mode
+            db.begin("EXCLUSIVE")
+        except sqlite.ERRORS as error:
+            # A damaged database, or none, can't be held; it must be possible to replace it.
+            if sqlite.is_busy(error):
+                raise sqlite.DatabaseUnusable(
+                    f"The database {path} is in use. Stop the server first."
+                ) from error
+        yield
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Give the database a second name, and its log, which is not the new one's, another."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    kept = path.with_name(f"{path.name}.before-restore-{moment}")
+    there = path.exists()
+    if there:
+        try:
+            os.link(path, kept)
+        except OSError:  # a file system without links
+            shutil.copy2(path, kept)
+    for old, new in zip(sqlite.companions(path), sqlite.companions(kept), strict=True):
+        if old.exists():
+            os.replace(old, new)
+    files.sync(path.parent)
+    return kept if there else None

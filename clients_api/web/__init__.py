@@ -1,0 +1,1 @@
+"""The way of a request: from its bytes to the answer's, once for all routes."""

@@ -1,0 +1,115 @@
+"""From what a view returns to the bytes of the answer: the envelope, once for all routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import flask
+import orjson
+
+from clients_api.models.queries.record import Record
+from clients_api.models.queries.selection import Selection
+from clients_api.schemas.base import Schema, shape
+from clients_api.schemas.fields import sentence
+
+from . import conditional
+from .errors import unprocessable
+from .messages import Response
+from .paging import Page, Paging, link_header
+
+
+class Include(NamedTuple):
+    """Other records that `?include=` adds to one: how they are read, and the schema of each.
+
+    `read` takes the ids of the records and returns, by id, the columns and rows that belong to it.
+    """
+
+    read: Callable[[list[int]], Mapping[int, list[tuple[Any, ...]]]]
+    columns: tuple[str, ...]
+    schema: type[Schema]
+
+
+class Answer(NamedTuple):
+    """What a route answers when all went well."""
+
+    status: int
+    schema: type[Schema]
+    message: str
+    many: bool = False
+    location: bool = False  # of the new record, in the header
+    signal: Any = None
+    includes: Mapping[str, Include] = {}
+    secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
+    media_types: tuple[str, ...] = ()  # of the file that is answered in place of the envelope
+
+
+class Answerer:
+    """Answers for an operation.
+
+    In: what it answers; the schema that shows the state of its records; and whether it writes.
+    """
+
+    def __init__(self, answer: Answer, state: type[Schema], writes: bool) -> None:
+        self._answer = answer
+        self._state = state
+        self._writes = writes
+
+    def list(
+        self,
+        request: Any,
+        selection: Selection,
+        paging: Paging,
+        includes: Mapping[str, Include],
+    ) -> flask.Response:
+        try:
+            page: Page = paging.run(selection)
+        except ValueError as error:
+            raise unprocessable({"cursor": [sentence("cursor", "cursor")]}) from error
+        shaped = shape(self._answer.schema, selection.reader.columns)
+        data = [shaped(row) for row in page.rows]
+        _add(includes, data)
+        payload = {"data": data, "meta": page.meta, "message": self._answer.message}
+        response = _json(orjson.dumps(payload), self._answer.status)
+        if page.links:
+            path = quote(request.script_root + request.path)
+            response.headers["Link"] = link_header(path, request.query_string, page.links)
+        return response
+
+    def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:
+        answer = self._answer
+        data = shape(answer.schema, record.columns)(record.values_)
+        text = orjson.dumps(data)
+        is_state = answer.schema is self._state and not answer.secret
+        tag = conditional.entity_tag(text) if is_state else ""
+        if includes:
+            _add(includes, [data])
+            text = orjson.dumps(data)
+            tag = f"{tag}.{conditional.entity_tag(text)}"
+        if answer.signal is not None:
+            request.signals.append((answer.signal, self._state, record))
+        if is_state and not self._writes and conditional.is_unchanged(request, tag):
+            response = Response(status=304)
+        else:
+            envelope = b'{"data":%b,"message":%b}' % (text, orjson.dumps(answer.message))
+            response = _json(envelope, answer.status)
+        if is_state:
+            response.headers["ETag"] = f'"{tag}"'
+        if answer.location:
+            path = quote(request.script_root + request.path.rstrip("/"))
+            response.headers["Location"] = f"{path}/{record['id']}"
+        return response
+
+
+def _json(body: bytes, status: int) -> Response:
+    # Passed through: it is bytes already, and nothing has to be closed behind them.
+    return Response(body, status, content_type="application/json", direct_passthrough=True)
+
+
+def _add(includes: Mapping[str, Include], data: list[dict[str, Any]]) -> None:
+    for name, include in includes.items():
+        shaped = shape(include.schema, include.columns)
+        found = include.read([record["id"] for record in data])
+        for record in data:
+            record[name] = [shaped(row) for row in found.get(record["id"], ())]

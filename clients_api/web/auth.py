@@ -1,0 +1,124 @@
+"""Who calls, and what the call may do: `Authorization: Bearer <key>`, and scopes."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flask
+import peewee
+
+from clients_api.models.engines import sqlite
+from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
+
+from .errors import cross_site, forbidden, unauthorized
+
+log = logging.getLogger("clients_api")
+
+# What a host's own login says of a request: a scope, with or without a name, or None for nobody.
+HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
+
+
+class Caller(NamedTuple):
+    """Whom a request comes from.
+
+    `name` tells callers apart where something is counted or kept for each: the prefix of a key,
+    or what a host's own login makes of it.
+    """
+
+    name: str
+    scope: str
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller's scope includes `scope`."""
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+
+class KeyAuthenticator:
+    """Authenticates a request by its API key, and notes the key's use at most once a minute."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, request: flask.Request) -> Caller | None:
+        """Return who calls; None for a key that is missing, malformed, unknown or expired."""
+        kind, _, key = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        key = key.strip()
+        if kind.lower() != "bearer" or not key or not key.isascii():
+            return None
+        identity = ApiKey.identify(key)
+        if identity is None:
+            return None
+        if use_is_stale(identity.last_used):
+            self._note_use(identity)
+        return Caller(identity.prefix, identity.scope)
+
+    def _note_use(self, identity: Identity) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(identity.id, float("-inf")) < LAST_USED_STEP.total_seconds():
+                return
+            self._noted[identity.id] = now
+        try:
+            with flask.current_app.database.not_waiting():
+                ApiKey.note_use(identity.id)
+        except peewee.OperationalError as error:
+            # A full disk or a busy writer must not keep anybody from reading.
+            level = logging.DEBUG if sqlite.is_busy(error) else logging.WARNING
+            log.log(level, "The last use of key %s was not noted: %s", identity.prefix, error)
+
+
+class HostAuthenticator:
+    """Asks a host application who calls, in the host's own request context.
+
+    The host sees the request without its body: read by the host, it would be lost to the API.
+
+    A browser sends the host's cookies along whichever site's page makes the call. So a call that
+    comes from another site, as browsers tell in Sec-Fetch-Site (Fetch Metadata), changes nothing,
+    unless its origin is one of CORS_ORIGINS.
+    """
+
+    def __init__(self, host: flask.Flask, authenticate: HostLogin) -> None:
+        self._host = host
+        self._authenticate = authenticate
+
+    def __call__(self, request: flask.Request) -> Caller | None:
+        """Return a caller of the scope that the host names; None where it names none.
+
+        Raises Refused, 403, for a change that another site asks for, and ValueError for a scope
+        that is none.
+        """
+        if _is_forged(request):
+            raise cross_site()
+        environ = request.environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        with self._host.request_context(environ):
+            answer = self._authenticate(flask.request)
+        scope, name = answer if isinstance(answer, tuple) else (answer, None)
+        if scope is None:
+            return None
+        if scope not in SCOPES:
+            raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
+        # Who has no name is one caller with all others of that scope.
+        return Caller(f"host:{scope}" if name is None else f"host:user:{name}", scope)
+
+
+def _is_forged(request: flask.Request) -> bool:
+    if request.method in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
+        return False
+    return request.headers.get("Origin") not in flask.current_app.config["CORS_ORIGINS"]
+
+
+def require(caller: Caller | None, scope: str) -> Caller:
+    """Return the caller if it may do what needs `scope`. Raises Refused: 401 or 403."""
+    if caller is None:
+        raise unauthorized()
+    if not caller.may(scope):
+        raise forbidden()
+    return caller

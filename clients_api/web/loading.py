@@ -1,0 +1,131 @@
+"""From the bytes of a request to values: all that is wrong with them is said at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flask
+
+from clients_api.models import CustomField
+from clients_api.schemas.base import Schema
+from clients_api.schemas.custom_field import read_values
+from clients_api.schemas.fields import sentence
+
+from .bodies import read_body, read_file, read_query
+from .errors import unprocessable
+
+
+class Loaded(NamedTuple):
+    """Parameters as a schema took them: values, sentences for errors, names it does not know."""
+
+    values: dict[str, Any]
+    errors: dict[str, list[str]]
+    ignored: list[str]
+
+
+class Loader:
+    """Loads the parameters of an operation.
+
+    In: the schemas of the query string and of the body; `rules`, which returns of some of the
+    body's values the rules that they break as far as the database knows; `find`, which raises
+    NotFound for an id of no record, where the path has one; the types of the file that the body
+    is, if it is one; whether there may be a body, and whether anybody looks at it.
+    """
+
+    def __init__(
+        self,
+        query: Schema,
+        body: Schema,
+        *,
+        rules: Callable[..., Mapping[str, str]] | None,
+        find: Callable[[int | None], Any] | None,
+        file_types: tuple[str, ...],
+        writes: bool,
+        takes_body: bool,
+    ) -> None:
+        self._query = query
+        self._body = body
+        self._rules = rules
+        self._find = find
+        self._file_types = file_types
+        self._writes = writes
+        self._takes_body = takes_body
+        self._query_arrays = query.arrays()
+        self._body_arrays = body.arrays()
+
+    def load(
+        self, request: flask.Request, path: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values of the query string and of the body.
+
+        Raises Refused for what is wrong with them, and NotFound.
+        """
+        params = read_query(request, self._query_arrays)
+        query = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
+        body = Loaded({}, {}, [])
+        if self._file_types:
+            body = Loaded(read_file(request, self._file_types), {}, [])
+        elif self._writes or ("CONTENT_LENGTH" in request.environ and request.content_length):
+            params = read_body(request, self._body_arrays)
+            if params or self._takes_body:
+                body = self._read(self._body, params)
+        ignored = query.ignored + body.ignored
+        if query.values.get("cursor") is not None and "page" in query.values:
+            ignored.append("page")
+        errors = {**query.errors, **body.errors}
+        errors |= ignore(request, ignored)
+        if errors:
+            raise unprocessable(self._all_errors(path, errors, body.values))
+        return query.values, body.values
+
+    @staticmethod
+    def _read(schema: Schema, params: dict[str, Any], *, filters: bool = False) -> Loaded:
+        values, errors = schema.read(params)
+        ignored = [name for name in params if name not in schema.parameters]
+        if schema.takes_custom_fields and (ignored or not filters):
+            definitions = CustomField.definitions()
+            values["custom"], more = read_values(definitions, params, filters=filters)
+            errors |= more
+            custom = {definition.name for definition in definitions}
+            ignored = [name for name in ignored if name not in custom]
+        return Loaded(values, errors, ignored)
+
+    def _all_errors(
+        self, path: dict[str, Any], errors: dict[str, list[str]], body: dict[str, Any]
+    ) -> dict[str, list[str]]:
+        """Add to the errors of the schemas those that only the database knows.
+
+        Raises NotFound first: of a record that is not there, nothing else matters.
+        """
+        if self._find is not None:
+            self._find(path["id"])
+        if self._rules is None:
+            return errors
+        names = inspect.signature(self._rules).parameters
+        known = {name: body[name] for name in names if name in body}
+        if "but" in names:
+            known["but"] = path.get("id")
+        return self._body.sentences(self._rules(**known)) | errors
+
+
+def ignore(request: Any, names: list[str]) -> dict[str, list[str]]:
+    """Have the answer name the parameters that a call does not take.
+
+    Returns the errors that they are to a caller who prefers strict handling.
+    """
+    request.ignored = names
+    if not names or not prefers_strict(request):
+        return {}
+    return {name: [sentence("unknown", name)] for name in names}
+
+
+def prefers_strict(request: flask.Request) -> bool:
+    """Tell whether the caller wants unknown parameters refused (RFC 7240: handling=strict)."""
+    preferences = request.headers.getlist("Prefer")
+    return any(
+        part.split(";")[0].replace(" ", "").replace('"', "").lower() == "handling=strict"
+        for header in preferences
+        for part in header.split(",")
+    )

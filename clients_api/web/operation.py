@@ -1,0 +1,158 @@
+"""The way of a request, once for all routes: an Operation stands behind each of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flask
+import orjson
+
+from clients_api.models.errors import Invalid
+from clients_api.models.queries.record import Record
+from clients_api.models.queries.selection import Selection
+from clients_api.openapi.operations import OperationDocs
+from clients_api.schemas.base import Schema, shape
+from clients_api.schemas.client import IncludeQuerySchema
+from clients_api.schemas.paging import PageQuerySchema
+
+from . import conditional, repeats
+from .answering import Answer, Answerer, Include
+from .errors import unprocessable
+from .loading import Loader
+from .paging import Paging
+
+WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Resource(NamedTuple):
+    """What all routes of one kind of record have in common.
+
+    In: what a person calls a record; the schema of one; how one is found by its id; and the
+    scopes that a key needs in order to read and to change it.
+    """
+
+    noun: str
+    schema: type[Schema]
+    find: Callable[[int | None], Record]
+    read: str = "read"
+    write: str = "write"
+
+
+class Call(NamedTuple):
+    """A request on its way: the service, and the parameters of its path, query string and body."""
+
+    app: Any
+    request: Any
+    path: dict[str, Any]
+    query: dict[str, Any]
+    body: dict[str, Any]
+
+
+class Operation(OperationDocs):
+    """One method of one path: from the request's bytes to the answer's, in one direction.
+
+    The key and its scope are checked first; then the parameters are read and loaded, and all that
+    is wrong with them is said at once; then the view runs, for a change in the one transaction of
+    the request; what it returns is shaped by the schema, put into the envelope, and sent.
+    """
+
+    def __init__(
+        self, view: Callable[..., Any], resource: Resource, method: str, path: str
+    ) -> None:
+        functools.update_wrapper(self, view)
+        self.view = view
+        self.resource = resource
+        self.method = method
+        self.path = path
+        self.writes = method in WRITING
+        self.has_record = "<id:id>" in path
+        self.scope = getattr(view, "_scope", resource.write if self.writes else resource.read)
+        self.answer: Answer = view._answer
+        self.query: Schema = getattr(
+            view, "_query", IncludeQuerySchema if self.answer.includes else Schema
+        )()
+        self.body: Schema = getattr(view, "_body", Schema)()
+        parameters = inspect.signature(view).parameters
+        self.takes_query = "query" in parameters
+        self.takes_body = "body" in parameters
+        self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
+        self._loader = Loader(
+            self.query,
+            self.body,
+            rules=getattr(view, "_rules", None),
+            find=resource.find if self.has_record else None,
+            file_types=self.file_types,
+            writes=self.writes,
+            takes_body=self.takes_body,
+        )
+        self._answerer = Answerer(self.answer, resource.schema, self.writes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+        return self  # flask-smorest copies what it documents; there is one operation
+
+    def __call__(self, **path: Any) -> flask.Response:
+        app = flask.current_app._get_current_object()
+        request = flask.request._get_current_object()
+        caller = app.admit(request, self.scope)
+        call = Call(app, request, path, *self._loader.load(request, path))
+        if not self.writes:
+            return self._run(call)
+        key = repeats.key_of(request)
+        if key is None:
+            with app.database.writing():
+                response = self._run(call)
+        else:
+            response = self._run_once(call, caller.name, key)
+        app.after_commit(request)
+        return response
+
+    def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
+        asked = repeats.fingerprint(call.request, call.body)
+        with call.app.repeats.one_at_a_time(caller, key):
+            response = repeats.stored(caller, key, asked)
+            if response is not None:
+                return response
+            with call.app.database.writing():
+                # Another process may have been faster while this one waited for the lock.
+                response = repeats.stored(caller, key, asked)
+                if response is not None:
+                    return response
+                response = self._run(call)
+                repeats.keep(caller, key, asked, response, self.answer.secret)
+            return response
+
+    def _run(self, call: Call) -> flask.Response:
+        includes = self._included(call.query)
+        arguments = dict(call.path)
+        paging = None
+        if isinstance(self.query, PageQuerySchema):
+            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
+        if self.takes_query:
+            arguments["query"] = call.query
+        if self.takes_body:
+            arguments["body"] = call.body
+        if self.writes and self.has_record:
+            self._check_state(call.request, call.path["id"])
+        try:
+            result = self.view(**arguments)
+        except Invalid as error:
+            raise unprocessable(self.body.sentences(error.rules)) from error
+        if isinstance(result, flask.Response):
+            return result
+        if isinstance(result, Selection):
+            return self._answerer.list(call.request, result, paging, includes)
+        return self._answerer.one(call.request, result, includes)
+
+    def _included(self, query: dict[str, Any]) -> dict[str, Include]:
+        name = query.pop("include", None)
+        return {name: self.answer.includes[name]} if name else {}
+
+    def _check_state(self, request: flask.Request, id: int | None) -> None:
+        wanted = conditional.wanted_state(request)
+        if wanted is not None:
+            record = self.resource.find(id)
+            data = orjson.dumps(shape(self.resource.schema, record.columns)(record.values_))
+            conditional.require_match(wanted, conditional.entity_tag(data), self.resource.noun)

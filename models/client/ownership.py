@@ -1,0 +1,99 @@
+"""Who owns the account of a client: one of its users, and never more than one."""
+
+from __future__ import annotations
+
+import peewee
+
+from clients_api.models.base import now
+from clients_api.models.errors import Invalid
+from clients_api.models.queries.folding import fold
+from clients_api.models.queries.prepared import prepared
+from clients_api.models.user import CLIENT, User
+
+
+def create_owner(client_id: int, first_name: str, last_name: str, email: str, moment: str) -> None:
+    """Make the owner of a new client: a new user, or the contact of that address, promoted.
+
+    Raises peewee.IntegrityError for an address that is anybody else's.
+    """
+    try:
+        User.add(
+            type="client",
+            role_id=CLIENT,
+            client_id=client_id,
+            account_owner="yes",
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            moment=moment,
+        )
+    except peewee.IntegrityError:
+        names = (first_name, fold(first_name), last_name, fold(last_name))
+        if not _promote(client_id, *names, moment, fold(email)).rowcount:
+            raise
+
+
+def change_owner(client_id: int, user_id: int) -> None:
+    """Make one of a client's users its only owner. Raises Invalid for anybody else."""
+    moment = now()
+    _disown(moment, client_id)
+    if not _own(moment, user_id, client_id).rowcount:
+        raise Invalid(owner="exists")
+
+
+def owned_by(email: str) -> tuple[int, int] | None:
+    """Return the ids of the client and of its owner, who has that address.
+
+    None if a new client may have it: it is free, or that of a contact of no client. Raises
+    Invalid if it is that of anybody else.
+    """
+    holder = _holder.one(fold(email))
+    if holder is None or holder[0] == "contact":
+        return None
+    _, account_owner, client_id, user_id = holder
+    if account_owner != "yes":
+        raise Invalid(email="taken")
+    return client_id, user_id
+
+
+def is_taken(email: str) -> bool:
+    """Tell whether an address can't be that of the owner of a new client."""
+    holder = _holder.one(fold(email))
+    return holder is not None and holder[0] != "contact"
+
+
+@prepared
+def _promote(client_id, first_name, first_name_key, last_name, last_name_key, moment, key):
+    return User.update(
+        {
+            User.type: "client",
+            User.client: client_id,
+            User.account_owner: "yes",
+            User.first_name: first_name,
+            User.first_name_key: first_name_key,
+            User.last_name: last_name,
+            User.last_name_key: last_name_key,
+            User.updated: moment,
+        }
+    ).where(User.email_key == key, User.type == "contact")
+
+
+@prepared
+def _holder(key):
+    return User.select(User.type, User.account_owner, User.client, User.id).where(
+        User.email_key == key
+    )
+
+
+@prepared
+def _disown(moment, id):
+    return User.update({User.account_owner: "no", User.updated: moment}).where(
+        User.client == id, User.account_owner == "yes"
+    )
+
+
+@prepared
+def _own(moment, owner, id):
+    return User.update({User.account_owner: "yes", User.updated: moment}).where(
+        User.id == owner, User.client == id, User.status != "deleted"
+    )

@@ -1,0 +1,38 @@
+"""How the records of a model are read: one at a time, or those that meet some conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from clients_api.models.errors import NotFound
+
+from .composing import Composer, Condition
+from .folding import fold
+from .record import Record
+from .selection import Selection
+
+
+class Reader(Composer):
+    """Reads records: what a model offers to whoever looks for some."""
+
+    def find(self, id: int | None) -> Record:
+        """Return the record of that id. Raises NotFound; None is the id of no record."""
+        row = None if id is None else self.by_id.one(id)
+        if row is None:
+            raise NotFound(self.noun)
+        return Record(self.columns, row)
+
+    def select(self, conditions: Iterable[Condition] = ()) -> Selection:
+        """Return the records that meet `conditions`, pairs of a filter's name and its values."""
+        return Selection(self, conditions)
+
+    def matching(self, search: str | None = None, **equal: Any) -> Selection:
+        """Return the records that contain `search`, in whatever case, and equal all else.
+
+        In: `search`, for the filter of that name; values for others, by their names.
+        """
+        conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
+        if search:
+            conditions.append(("search", (fold(search),)))
+        return self.select(conditions)

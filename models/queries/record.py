@@ -1,0 +1,33 @@
+"""A row with the names of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Record(Mapping[str, Any]):
+    """One row with the names of its columns: what a model hands to the schema that shapes it."""
+
+    __slots__ = ("columns", "values_")
+
+    def __init__(self, columns: tuple[str, ...], values: tuple[Any, ...]) -> None:
+        self.columns = columns
+        self.values_ = values
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.values_[self.columns.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
+def column_names(columns: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the names that `columns` have in the result of a select."""
+    return tuple(getattr(column, "_alias", None) or column.column_name for column in columns)
