@@ -105,7 +105,7 @@ class ClientsAPI:
                 raise ValueError(f"{prefix} can't be mounted: {other} is already.")
         register(service)
         services[prefix] = service
-        app.wsgi_app = _mounted(app.wsgi_app, service, prefix)
+        app.wsgi_app = _mounted(app.wsgi_app, service, prefix)  # type: ignore[method-assign]
         app.cli.add_command(host_cli)
 
 
@@ -113,7 +113,7 @@ def _is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
 
 
-def _mounted(host: WSGI, service: WSGI, prefix: str) -> WSGI:
+def _mounted(host: WSGI, service: WSGI, prefix: str) -> Any:
     """Send the paths below `prefix` to the service, and all others to the host.
 
     Two applications, not a blueprint: much of Flask is the application's, such as error pages,

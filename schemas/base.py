@@ -21,8 +21,8 @@ class JSONText(fields.Field):
         self.omit = omit
         super().__init__(dump_only=True, **kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
-        value = super().get_value(obj, attr, **kwargs)
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
+        value = super().get_value(obj, attr, *args, **kwargs)
         return ma.missing if value == self.omit else value
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
@@ -36,7 +36,7 @@ class Group(fields.Nested):
         self.key = key
         super().__init__(schema, dump_only=True, allow_none=key is not None, **kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
         return None if self.key is not None and obj[self.key] is None else obj
 
 
@@ -82,7 +82,7 @@ class Schema(ma.Schema):
             for name, messages in error.normalized_messages().items():
                 # An array names its elements itself: tags.1
                 errors.update(messages if isinstance(messages, dict) else {name: messages})
-            return dict(error.valid_data), errors
+            return dict(error.valid_data or {}), errors
 
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules the values, by the names that the model has for them, break.
@@ -92,7 +92,7 @@ class Schema(ma.Schema):
         sentences = {}
         for name, rule in rules.items():
             name, dot, index = name.partition(".")
-            field = self.fields[name]
+            field: Any = self.fields[name]
             key = f"{field.data_key or name}{dot}{index}"
             sentences[key] = [sentence(rule, key) if dot else field.message(rule)]
         return sentences
