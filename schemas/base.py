@@ -60,10 +60,6 @@ class Schema(ma.Schema):
         """The fields that may come in, by the names that they have outside."""
         return {field.data_key or name: field for name, field in self.load_fields.items()}
 
-    @functools.cached_property
-    def _required(self) -> frozenset[str]:
-        return frozenset(name for name, field in self.parameters.items() if field.required)
-
     def arrays(self) -> frozenset[str]:
         """Return the names of the parameters that are arrays."""
         return frozenset(
@@ -72,11 +68,8 @@ class Schema(ma.Schema):
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Load `params`; return what is valid, and the sentences for what is not by parameter."""
-        # With all that is required here, marshmallow need not ask each of the others, which are
-        # most, what it means that it is not.
-        is_complete = self._required <= params.keys()
         try:
-            return self.load(params, partial=is_complete), {}
+            return self.load(params), {}
         except ma.ValidationError as error:
             errors: dict[str, list[str]] = {}
             for name, messages in error.normalized_messages().items():
