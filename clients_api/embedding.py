@@ -50,7 +50,8 @@ class ClientsAPI:
     In: the host, or nothing where `init_app` is called later; the prefix; the database, as a URL
     in which a relative path lies in the host's instance folder; `authenticate`, a function of the
     request that returns a scope (`read`, `write`, `admin`) or None, in place of API keys; and the
-    other settings of the README by their names in lower case, which win over the environment.
+    other settings (docs/settings-and-commands.md) by their names in lower case, which win over the
+    environment.
     Returned as a pair with the user's name or id, the scope gives each user a rate limit and
     Idempotency-Keys of their own; all users without a name share them.
     A config.toml is not read, and the log goes to the loggers below `clients_api`, which are the
