@@ -96,10 +96,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 # Of paths, by the names that they have there.
-PATH_PARAMETERS = {
-    "id": "The id of the record.",
-    "title": "The title of the tag, in whatever case.",
-}
+PATH_PARAMETERS = {"id": "The id of the record.", "title": "The title of the tag."}
 
 
 class ErrorAnswerSchema(AnswerSchema):

@@ -45,10 +45,8 @@ def field_properties(
         return properties
     if "enum" not in properties:
         return properties | {"type": [kind, "null"]}
-    one_of = {
-        name: properties.pop(name) for name in ("type", "format", "enum") if name in properties
-    }
-    return properties | {"anyOf": [one_of, {"type": "null"}]}
+    choice = {"type": properties.pop("type"), "enum": properties.pop("enum")}
+    return properties | {"anyOf": [choice, {"type": "null"}]}
 
 
 def _listed(types: str | list[str] | None) -> list[str]:
@@ -65,13 +63,15 @@ def _limits(field: ma.fields.Field) -> dict[str, Any]:
             return {"format": "int64"}
         case ma.fields.Float():
             return {"format": "double"}
+        case String() if "enum" in field.metadata:
+            return {}
         case Email():
             return {"format": "email", "minLength": 1}
         case String(pattern=str()):
             return {"pattern": f"^{field.pattern}$"}
         case String() if field.required or _is_filter(field):
             return {"minLength": 1, "pattern": NOT_BLANK}
-        case String() if "enum" not in field.metadata:
+        case String():
             return {"pattern": NO_NUL}
     return {}
 
