@@ -5,6 +5,7 @@ What is no Python package `.ci/run` installs into `.venv/node`, where there is n
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -112,17 +113,38 @@ def test_openapi_typescript_makes_types_that_a_program_can_use(
     run(node("tsc"), "--strict", "--noEmit", *files, cwd=tmp_path)
 
 
-def test_openapi_generator_finds_nothing_wrong(document: Path, tmp_path: Path) -> None:
+def read_with_openapi_generator(folder: Path, document: Path) -> None:
     command = Path(SCRIPTS) / "openapi-generator-cli"
-    said = run(command, "validate", "--recommend", "-i", document, cwd=tmp_path)
+    said = run(command, "validate", "--recommend", "-i", document, cwd=folder)
     assert "No validation issues detected." in said
 
 
-def test_redocly_finds_nothing_wrong(document: Path, plain_document: Path, tmp_path: Path) -> None:
-    said = run(node("redocly"), "lint", document, plain_document, cwd=tmp_path)
+def read_with_redocly(folder: Path, document: Path) -> None:
+    said = run(node("redocly"), "lint", document, cwd=folder)
     assert not re.search(r"\d+ (warning|error)s?", said)
 
 
-def test_spectral_finds_nothing_wrong(document: Path, plain_document: Path, tmp_path: Path) -> None:
-    (tmp_path / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
-    run(node("spectral"), "lint", "--fail-severity=hint", document, plain_document, cwd=tmp_path)
+def read_with_spectral(folder: Path, document: Path) -> None:
+    (folder / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
+    run(node("spectral"), "lint", "--fail-severity=hint", document, cwd=folder)
+
+
+READERS = (read_with_openapi_generator, read_with_redocly, read_with_spectral)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_linter_finds_nothing_wrong(
+    read: Callable[[Path, Path], None], document: Path, tmp_path: Path
+) -> None:
+    read(tmp_path, document)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_linter_would_find_a_fault(
+    read: Callable[[Path, Path], None], plain_document: Path, tmp_path: Path
+) -> None:
+    spec = json.loads(plain_document.read_bytes())
+    del spec["info"]["contact"], spec["info"]["license"]["identifier"]
+    plain_document.write_text(json.dumps(spec))
+    with pytest.raises(AssertionError):
+        read(tmp_path, plain_document)
