@@ -11,10 +11,11 @@ from marshmallow import fields
 from clients_api.models.client import STATUSES
 from clients_api.models.custom_field import Definition
 
-from .base import Schema
+from .base import AnswerSchema, QuerySchema, Schema, text
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
 from .custom_field import value_field
 from .fields import Choice, String
+from .metadata import told
 from .paging import PageQuerySchema
 
 FORMATS = ("csv", "ndjson")
@@ -89,20 +90,19 @@ def _load(
 
 def _flag(description: str) -> Any:
     words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
-    return Choice(words, metadata={"description": description})
+    return Choice(words, metadata=told(description))
 
 
-class ImportQuerySchema(Schema):
+class ImportQuerySchema(QuerySchema):
     """How to import."""
 
-    format = Choice(FORMATS, metadata={"description": "What Content-Type says, if not given."})
+    format = Choice(FORMATS, metadata=told("What Content-Type says, if not given."))
     dry_run = _flag("`yes` reports what the import would do, and changes nothing.")
     on_conflict = Choice(
         CONFLICTS,
-        metadata={
-            "description": "What becomes of a row whose e-mail address owns a client already; "
-            "`fail` if not given."
-        },
+        metadata=told(
+            "What becomes of a row whose e-mail address owns a client already; `fail` if not given."
+        ),
     )
     partial = _flag("`yes` imports the good rows where some are bad.")
 
@@ -111,10 +111,10 @@ _LIST_ONLY = {*PageQuerySchema._declared_fields, "sort", "include"}
 
 ExportQuerySchema = type(
     "ExportQuerySchema",
-    (Schema,),
+    (QuerySchema,),
     {
         "__doc__": "Which clients to export: the filters of the list.",
-        "format": Choice(FORMATS, metadata={"description": "`csv` if not given."}),
+        "format": Choice(FORMATS, metadata=told("`csv` if not given.")),
         "takes_custom_fields": True,
         **{
             name: field
@@ -125,22 +125,26 @@ ExportQuerySchema = type(
 )
 
 
-class ProblemSchema(Schema):
+class ImportProblemSchema(AnswerSchema):
     """What is wrong with a row."""
 
-    line = fields.Integer(metadata={"example": 3, "description": "Where the row starts, from 1."})
-    column = fields.String(allow_none=True, metadata={"example": "email"})
-    message = fields.String(metadata={"example": "The email has already been taken."})
+    line = fields.Integer(metadata=told("Where the row starts, from 1.", 3))
+    column = text("The column; null where it is the row as a whole.", "email")
+    message = fields.String(metadata=told("What is wrong.", "The email has already been taken."))
 
 
-class ImportReportSchema(Schema):
+class ImportReportSchema(AnswerSchema):
     """What an import did; with `dry_run` what it would do."""
 
-    dry_run = fields.Boolean(metadata={"example": False})
-    created = fields.Integer(metadata={"example": 12})
-    updated = fields.Integer(metadata={"example": 0})
-    skipped = fields.Integer(metadata={"example": 0})
-    failed = fields.Integer(metadata={"example": 1})
+    dry_run = fields.Boolean(metadata=told("Whether nothing was changed, as asked.", False))
+    created = fields.Integer(metadata=told("Clients that were made.", 12))
+    updated = fields.Integer(metadata=told("Clients that were changed.", 0))
+    skipped = fields.Integer(metadata=told("Rows that were passed over, as asked.", 0))
+    failed = fields.Integer(metadata=told("Rows that were wrong.", 1))
     errors = fields.List(
-        fields.Nested(ProblemSchema), metadata={"description": "What is wrong, by row."}
+        fields.Nested(ImportProblemSchema),
+        metadata=told(
+            "What is wrong, by row.",
+            [{"line": 3, "column": "email", "message": "The email has already been taken."}],
+        ),
     )
