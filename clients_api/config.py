@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,10 +110,14 @@ def _mail_url(value: Any) -> str:
     raise ValueError
 
 
-def _address(value: Any) -> str:
+def _sender(value: Any) -> str:
     # RFC 5322: some characters need quotes, and control characters may not be at all.
     atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
-    if not isinstance(value, str) or not re.fullmatch(f"{atoms}@{atoms}", value):
+    name = r'[^@<>"]*|\s*"(?:[^"\\]|\\.)*"\s*'
+    form = f"{atoms}@{atoms}|(?:{name})<{atoms}@{atoms}>"
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        raise ValueError
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in value):
         raise ValueError
     return value
 
@@ -158,7 +163,12 @@ SETTINGS: dict[str, Setting] = {
         "file:///folder, smtp://[user:password@]host[:port] or smtps://…",
         "Where mail goes; a folder gets `.eml` files.",
     ),
-    "MAIL_FROM": Setting("clients@localhost", _address, "an e-mail address", "Sender of mail."),
+    "MAIL_FROM": Setting(
+        "clients@localhost",
+        _sender,
+        "an e-mail address, also as Acme Ltd <clients@acme.example>",
+        "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),

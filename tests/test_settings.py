@@ -76,8 +76,8 @@ CASES = {
     "MAIL_FROM": (
         "clients@localhost",
         ('"a@b.example"', "a@b.example"),
-        ("crm@acme.example", "crm@acme.example"),
-        ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7"],
+        ("Acme Ltd <crm@acme.example>", "Acme Ltd <crm@acme.example>"),
+        ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7", "a@b, c@d <e@f>", "A <a@b> B"],
     ),
     "LOG_FORMAT": ("text", ('"json"', "json"), ("JSON", "json"), ["xml", "", "7", "null"]),
     "LOG_LEVEL": (
