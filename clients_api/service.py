@@ -157,20 +157,24 @@ class Service(flask.Flask):
         return func
 
 
-def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
+def create_app(overrides: Mapping[str, Any] | None = None, *, makes_folder: bool = True) -> Service:
     """Make the standalone application from its settings (see config.py).
 
     In: `overrides`, settings by name that win over file and environment, among them
-    INSTANCE_PATH. Raises BadSetting. The database is opened with the first request.
+    INSTANCE_PATH; `makes_folder`, whether to make the instance folder if there is none. Raises
+    BadSetting. The database is opened with the first request.
     """
     overrides = dict(overrides or {})
     instance = Path(overrides.pop("INSTANCE_PATH", None) or config.instance_folder())
-    try:
-        instance.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise config.BadSetting(
-            f"The instance folder {instance} can't be made: {error.strerror}."
-        ) from error
+    if makes_folder:
+        try:
+            if not instance.is_dir():
+                instance.mkdir(mode=0o700, exist_ok=True)
+                files.give(instance, instance.parent)
+        except OSError as error:
+            raise config.BadSetting(
+                f"The instance folder {instance} can't be made: {error.strerror}."
+            ) from error
     app = Service(config.load(instance, overrides), instance)
     if not errors.log.hasHandlers():
         # Nobody has arranged for it: `flask run`, or gunicorn with `app:app`.

@@ -496,7 +496,8 @@ def run(host: flask.Flask, *arguments: str) -> Any:
 def test_the_hosts_command_makes_keys_for_its_api(make_host):
     host = make_host()
     result = run(host, "keys", "create", "ann")
-    assert (result.exit_code, result.stderr) == (0, "")
+    path = services(host)[PREFIX].database.database
+    assert (result.exit_code, result.stderr) == (0, f"Made the database {path}.\n")
     headers = {"Authorization": f"Bearer {result.stdout.strip()}"}
     assert host.test_client().get(f"{PREFIX}/keys", headers=headers).status_code == 200
     assert run(host, "migrate", "--check").exit_code == 0
