@@ -105,7 +105,9 @@ def _mail_url(value: Any) -> str:
     parts = urlsplit(value if isinstance(value, str) else "")
     if parts.scheme == "file" and parts.path and not parts.netloc:
         return value
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0:
+    # What stands behind the host may be a password with a slash in it.
+    is_host_alone = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0 and is_host_alone:
         return value
     raise ValueError
 
@@ -187,6 +189,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+SECRETIVE = frozenset({"DATABASE_URL", "MAIL_URL"})  # whose values may have a password in them
+
+
 def instance_folder() -> Path:
     """Return the folder of the database, config.toml and mail: INSTANCE_PATH, or `./instance`."""
     return Path(os.environ.get(f"{ENV}_INSTANCE_PATH") or "instance").absolute()
@@ -240,6 +245,24 @@ def _checked(name: str, value: Any, instance: Path) -> Any:
         value = value.replace("<instance>", str(instance))
     try:
         return setting.check(value)
-    except ValueError as error:
-        shown = re.sub(r":.*@", ":***@", repr(value))  # smtp://user:password@host
-        raise BadSetting(f"{ENV}_{name} is {shown}, but must be {setting.allowed}.") from error
+    except ValueError:
+        # Of no cause: what Python says of a bad port quotes it, and it may be a password.
+        raise BadSetting(
+            f"{ENV}_{name} is {_shown(name, value)}, but must be {setting.allowed}."
+        ) from None
+
+
+def _shown(name: str, value: Any) -> str:
+    """Write a bad value for an error, without what may be a password in it.
+
+    Since it is bad, nobody knows where in it that is: `smtp://user:secret` lacks its `@host`.
+    """
+    if name not in SECRETIVE:
+        return re.sub(r":.*@", ":***@", repr(value), flags=re.DOTALL)
+    if not isinstance(value, str):
+        return f"a {type(value).__name__}" if isinstance(value, list | dict) else repr(value)
+    if not re.search("[:@]", re.sub(r"^[a-z]+://", "", value)):
+        return repr(value)
+    scheme = re.match(r"(?:sqlite|postgres(?:ql)?|file|smtps?|https?)://|", value)[0]
+    host = re.search(r"@[A-Za-z0-9.-]+(?=[^@]*\Z)|\Z", value)[0]
+    return f"'{scheme}***{host}'"

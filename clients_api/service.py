@@ -109,7 +109,7 @@ class Service(flask.Flask):
     def raise_routing_exception(self, request: messages.Request) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error = request.routing_exception
-        if request.path.startswith(self.config["URL_PREFIX"] + "/"):
+        if f"{request.path}/".startswith(self.config["URL_PREFIX"] + "/"):
             if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
                 raise self._options(request, error)
             self.admit(request, "read")
@@ -189,6 +189,7 @@ def register(app: Service) -> None:
     config.warn_of_unknown()
     prefix = app.config["URL_PREFIX"]
     app.api = api = Api(app, prefix)
+    del app.cli.commands["openapi"]  # flask-smorest's, which knows nothing of our document
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     if metrics.IS_INSTALLED:
