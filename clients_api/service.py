@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import flask
-import orjson
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
 from . import config
+from .announcing import Announcer
 from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
-from .schemas.base import shape
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
@@ -59,7 +58,8 @@ class Service(flask.Flask):
         self.rate_limit = (
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
-        self.signal_sender: flask.Flask = self
+        self.announcer = Announcer(self)
+        self.database.observe = self.announcer.observe
         if proxies := settings["TRUSTED_PROXIES"]:
             self.wsgi_app = ProxyFix(self.wsgi_app, x_for=proxies, x_proto=proxies)
 
@@ -122,19 +122,6 @@ class Service(flask.Flask):
             self.admit(request, "read")
         methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
-
-    def after_commit(self, request: messages.Request) -> None:
-        """Tell listeners of what the request has changed, now that it is stored."""
-        for signal, schema, record in request.signals:
-            if not signal.receivers:
-                continue
-            client = orjson.loads(orjson.dumps(shape(schema, record.columns)(record.values_)))
-            with self.signal_sender.app_context():
-                try:
-                    signal.send(self.signal_sender, client=client)
-                except Exception:
-                    # The change is stored: the caller must not be told otherwise.
-                    errors.log.exception("A listener of %s failed", signal.name)
 
     def process_response(self, response: messages.Response) -> messages.Response:
         response = super().process_response(response)

@@ -58,7 +58,7 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
         click.echo(f"{start}{told}", err=True)
 
     job = importing.Import(**options, problem=tell)
-    with _reading(file) as stream:
+    with _reading(file) as stream, app.database.writing():
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{count} {outcome}" for outcome, count in vars(report).items()))
     if report.failed and not options["partial"]:
