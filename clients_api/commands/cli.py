@@ -135,7 +135,7 @@ def existing(ctx: click.Context) -> Service:
 
 def say_where(app: Service) -> None:
     """Say on stderr where a database was made."""
-    click.echo(f"Made the database {app.database.database}.", err=True)
+    click.echo(printable(f"Made the database {app.database.database}."), err=True)
 
 
 def _embedded(prefix: str | None) -> Service:

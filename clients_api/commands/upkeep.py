@@ -27,7 +27,7 @@ def backup(ctx: click.Context, file: Path) -> None:
     with _progress("Copying") as progress:
         clients = copies.backup(path, file, progress)
     size = f"{file.stat().st_size:,} bytes"
-    click.echo(f"Backed up {_counted(clients, 'client')} to {file} ({size}).")
+    click.echo(printable(f"Backed up {_counted(clients, 'client')} to {file} ({size})."))
 
 
 @click.command()
@@ -45,9 +45,9 @@ def restore(ctx: click.Context, file: Path, as_it_was: bool) -> None:
     app = service(ctx)
     with _progress("Copying") as progress:
         restored = copies.restore(Path(app.database.database), file, progress, as_it_was=as_it_was)
-    click.echo(f"Restored {_counted(restored.clients, 'client')} from {file}.")
+    click.echo(printable(f"Restored {_counted(restored.clients, 'client')} from {file}."))
     if restored.kept:
-        click.echo(f"The replaced database is {restored.kept}.")
+        click.echo(printable(f"The replaced database is {restored.kept}."))
     else:
         say_where(app)
     _tell(restored.undone, as_it_was)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_each_answer_is_waited_for_as_the_standard_says(make_app, serve_smtp, mo
         "content": 600,
         "quit": 300,
     }
+
+
+def test_a_stop_does_not_wait_for_a_slow_server(make_app, listen, monkeypatch):
+    monkeypatch.setattr("clients_api.mail.deliverer.STOP_SECONDS", 0.2)
+    monkeypatch.setattr(transports, "GREETING_SECONDS", 5)
+    connected = threading.Event()
+    app = make_app(MAIL_URL=f"smtp://127.0.0.1:{listen(lambda connection: connected.set())}")
+    queue(app)
+    deliverer = make_deliverer(app)
+    deliverer.start()
+    assert connected.wait(5)
+    started = time.monotonic()
+    deliverer.stop()
+    assert time.monotonic() - started < 2
+    wait_for(lambda: mails(app)[0]["error"])  # the thread has ended before the test does
 
 
 def test_the_pause_after_a_failure_begins_with_its_end(make_app, listen, monkeypatch):
