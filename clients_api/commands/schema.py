@@ -26,7 +26,7 @@ def migrate(ctx: click.Context, check: bool) -> None:
     app = service(ctx)
     is_new = migrating.status(app.database)[1]
     applied = migrating.migrate(app.database)
-    if is_new:
+    if is_new and applied:
         say_where(app)
     for name in applied:
         click.echo(f"applied: {name}")
