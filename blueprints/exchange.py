@@ -7,7 +7,6 @@ import itertools
 
 import flask
 
-from clients_api import signals
 from clients_api.files import exporting, importing
 from clients_api.files.formats import FORMATS, MEDIA_TYPES
 from clients_api.models import Client
@@ -15,7 +14,7 @@ from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
-from clients_api.web import current_app, request
+from clients_api.web import current_app
 from clients_api.web.api import Blueprint
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
@@ -27,7 +26,6 @@ blp = Blueprint(
     description="Clients from a file, and into one.",
 )
 
-SIGNALS = {"created": signals.client_created, "updated": signals.client_updated}
 PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
 
 
@@ -54,17 +52,11 @@ def import_clients(query, body):
     """Import clients from a file; all of it or, unless `partial`, nothing."""
     form = query.pop("format", None) or MEDIA_TYPES[body["media_type"]]
     problems: list[importing.Problem] = []
-    changes: list[tuple[str, Record]] = []
-    job = importing.Import(
-        **query, problem=problems.append, changed=lambda *change: changes.append(change)
-    )
+    job = importing.Import(**query, problem=problems.append)
     report = job.run(current_app.database, io.BytesIO(body["data"]), form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
-    is_trial = query.get("dry_run", False)
-    if not is_trial:
-        request.signals += ((SIGNALS[name], ClientSchema, it) for name, it in changes)
-    return _told(report, is_trial, problems)
+    return _told(report, query.get("dry_run", False), problems)
 
 
 def _told(report: importing.Report, is_trial: bool, problems: list[importing.Problem]) -> Record:

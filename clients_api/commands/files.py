@@ -18,7 +18,8 @@ from clients_api.schemas.exchange import CONFLICTS
 from clients_api.schemas.exchange import FORMATS as FORMAT_NAMES
 from clients_api.service import Service
 
-from .cli import with_database
+from .cli import with_database, with_new_database
+from .printing import printable
 
 FORMAT = click.option(
     "--format",
@@ -40,7 +41,7 @@ FORMAT = click.option(
     help="What becomes of a row whose e-mail address owns a client already.",
 )
 @click.option("--partial", is_flag=True, help="Import the good rows where some are bad.")
-@with_database
+@with_new_database
 def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
     """Import clients from FILE, CSV or NDJSON; `-` is stdin.
 
@@ -53,10 +54,11 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
 
     def tell(problem: importing.Problem) -> None:
         column = "" if problem.column is None else f", {problem.column}"
-        click.echo(f"{start}line {problem.line}{column}: {problem.message}", err=True)
+        told = printable(f"line {problem.line}{column}: {problem.message}")
+        click.echo(f"{start}{told}", err=True)
 
     job = importing.Import(**options, problem=tell)
-    with _reading(file) as stream:
+    with _reading(file) as stream, app.database.writing():
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{count} {outcome}" for outcome, count in vars(report).items()))
     if report.failed and not options["partial"]:
