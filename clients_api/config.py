@@ -70,9 +70,12 @@ def _flag(value: Any) -> bool:
 
 
 def _prefix(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+    # A segment of dots alone is folded away by clients, before they send it.
+    if not isinstance(value, str) or not re.fullmatch(
+        r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+/?", value
+    ):
         raise ValueError
-    return value
+    return value.removesuffix("/")
 
 
 def _database_url(value: Any) -> str:

@@ -11,7 +11,7 @@ from clients_api.models.queries.folding import fold
 from clients_api.models.tag import MOST_PER_CLIENT
 
 from .base import DatesSchema, Group, JSONText, Schema, text
-from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
+from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, Title, YesNo
 from .paging import list_query
 
 TAG_LENGTH = 100
@@ -124,7 +124,7 @@ class ClientChangeSchema(Schema):
 def tag_titles(**kwargs) -> Array:
     """Make the field of a set of tags."""
     kwargs.setdefault("metadata", {"example": ["priority", "retainer"]})
-    return Array(String(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
+    return Array(Title(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
 
 
 class TagFilter(Array):

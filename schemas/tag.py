@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from .base import DatesSchema, Group, Schema
 from .client import TAG_LENGTH
-from .fields import String
+from .fields import String, Title
 from .paging import list_query
 
 
@@ -20,7 +20,7 @@ class TagSchema(Schema):
 
 
 class TagChangeSchema(Schema):
-    title = String(required=True, max=TAG_LENGTH, metadata={"example": "priority"})
+    title = Title(required=True, max=TAG_LENGTH, metadata={"example": "priority"})
 
 
 TagListQuerySchema = list_query(

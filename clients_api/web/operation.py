@@ -18,7 +18,7 @@ from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.paging import PageQuerySchema
 
-from . import conditional, repeats
+from . import addresses, conditional, repeats
 from .answering import Answer, Answerer, Include
 from .errors import unprocessable
 from .loading import Loader
@@ -69,6 +69,7 @@ class Operation(OperationDocs):
         self.path = path
         self.writes = method in WRITING
         self.has_record = "<id:id>" in path
+        self.changes_record = self.writes and path.endswith("<id:id>")
         self.scope = getattr(view, "_scope", resource.write if self.writes else resource.read)
         self.answer: Answer = view._answer
         self.query: Schema = getattr(
@@ -97,6 +98,7 @@ class Operation(OperationDocs):
         app = flask.current_app._get_current_object()
         request = flask.request._get_current_object()
         caller = app.admit(request, self.scope)
+        addresses.require_meant(request, path.get("title", ""), changes=self.changes_record)
         call = Call(app, request, path, *self._loader.load(request, path))
         if not self.writes:
             return self._run(call)
