@@ -61,7 +61,7 @@ class Service(flask.Flask):
         )
         self.signal_sender: flask.Flask = self
         if proxies := settings["TRUSTED_PROXIES"]:
-            self.wsgi_app = ProxyFix(self.wsgi_app, x_for=proxies, x_proto=proxies)
+            self.wsgi_app = _believing(self.wsgi_app, proxies)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
@@ -155,6 +155,17 @@ class Service(flask.Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return `func` as it is: none of ours is a coroutine, which Flask would look for."""
         return func
+
+
+def _believing(app: Any, proxies: int) -> Any:
+    """Believe what so many proxies in front say of a request, unless a host's ProxyFix does so."""
+    believing = ProxyFix(app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
+
+    def wsgi_app(environ: dict[str, Any], start_response: Any) -> Any:
+        is_done = "werkzeug.proxy_fix.orig" in environ
+        return (app if is_done else believing)(environ, start_response)
+
+    return wsgi_app
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Service:

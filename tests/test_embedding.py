@@ -19,6 +19,7 @@ import pytest
 from conftest import ROOT, expect_error, issue_key
 from flask.json.provider import DefaultJSONProvider
 from flask.testing import FlaskClient
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clients_api import ClientsAPI, signals
 from clients_api.config import BadSetting
@@ -173,7 +174,25 @@ def test_inside_the_prefix_every_answer_is_ours(make_host, path):
 def test_a_host_that_is_mounted_below_a_path_finds_its_records(make_host):
     client = with_key(make_host())
     response = client.post(f"{PREFIX}/clients", json=JANE, base_url="http://localhost/site")
-    assert response.headers["Location"] == f"/site{PREFIX}/clients/1"
+    assert response.headers["Location"] == f"http://localhost/site{PREFIX}/clients/1"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_the_hosts_own_proxyfix_says_is_believed_once(make_host, monkeypatch, is_first):
+    def wrap(host: flask.Flask) -> None:
+        host.wsgi_app = ProxyFix(host.wsgi_app, x_host=1, x_proto=1, x_prefix=1)
+
+    if is_first:
+        host = flask.Flask("host", instance_path=make_host().instance_path)
+        wrap(host)
+        ClientsAPI(host, url_prefix=PREFIX, database_url="sqlite:///b.sqlite3")
+    else:
+        host = make_host(trusted_proxies=2)
+        wrap(host)
+    headers = {"X-Forwarded-Host": "evil.example, acme.example", "X-Forwarded-Prefix": "/a, /site"}
+    headers["X-Forwarded-Proto"] = "http, https"
+    response = with_key(host).post(f"{PREFIX}/clients", json=JANE, headers=headers)
+    assert response.headers["Location"] == f"https://acme.example/site{PREFIX}/clients/1"
 
 
 def test_two_instances_have_two_databases(make_host):

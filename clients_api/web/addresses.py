@@ -1,13 +1,15 @@
-"""The address of a request: whether it is the one that its caller meant."""
+"""Addresses: whether that of a request is the one that its caller meant, and those in answers."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import flask
 from werkzeug.exceptions import NotFound
 
+# A name, an IPv4 or an IPv6 address, and perhaps a port: nothing that could end an address early.
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
@@ -26,3 +28,28 @@ def require_meant(request: flask.Request, title: str, *, changes: bool) -> None:
     before, *escaped = _ESCAPED_SLASH.split(sent.partition("?")[0], maxsplit=1)
     if escaped and not (title and request.path.removesuffix(title) in unquote(before)):
         raise NotFound
+
+
+def origin(request: flask.Request) -> str:
+    """Return the scheme and host by which the service is reached: of PUBLIC_URL or the request.
+
+    It is empty where the request names no host that is one; addresses are relative then.
+    """
+    if public := flask.current_app.config["PUBLIC_URL"]:
+        return public.removesuffix(urlsplit(public).path)
+    if request.scheme not in ("http", "https") or not _HOST.fullmatch(request.host):
+        return ""
+    return f"{request.scheme}://{request.host}"
+
+
+def mount(request: flask.Request) -> str:
+    """Return the path below which the service is reached, empty where there is none.
+
+    It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
+    """
+    return urlsplit(flask.current_app.config["PUBLIC_URL"]).path or quote(request.script_root)
+
+
+def root(request: flask.Request) -> str:
+    """Return the address below which all paths of the service are, without a slash at its end."""
+    return origin(request) + mount(request)

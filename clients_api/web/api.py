@@ -161,7 +161,7 @@ class Api(flask_smorest.Api):
                 "version": __version__,
                 "openapi_version": document.VERSION,
                 "info": {"description": document.DESCRIPTION, "license": {"name": "MIT"}},
-                "servers": [{"url": "/"}],
+                "servers": [{"url": app.config["PUBLIC_URL"] or "/"}],
             },
         )
 

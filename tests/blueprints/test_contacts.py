@@ -49,7 +49,7 @@ def test_a_contact_of_a_client_is_made(api, make_client):
     assert response.status_code == 201
     assert response.get_json()["message"] == "Contact created successfully."
     contact = response.get_json()["data"]
-    assert response.headers["Location"] == f"/api/contacts/{contact['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/contacts/{contact['id']}"
     dates = contact["dates"]
     assert dates["created"] == dates["updated"]
     assert contact == {

@@ -51,7 +51,7 @@ def test_nothing_under_the_prefix_redirects(api):
         for method in ("GET", "POST", "DELETE", "OPTIONS"):
             response = api.call(method, path, headers={"Host": "evil.example"})
             assert response.status_code not in (301, 302, 303, 307, 308), (method, path)
-            assert "evil" not in str(response.headers)
+            assert "Location" not in response.headers
 
 
 def test_a_slash_at_the_end_changes_nothing(make_app):
@@ -60,7 +60,7 @@ def test_a_slash_at_the_end_changes_nothing(make_app):
     body = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
     created = api.post("/clients/", body)
     assert created.status_code == 201
-    assert created.headers["Location"] == "/api/clients/1"
+    assert created.headers["Location"] == "http://localhost/api/clients/1"
     # Below an id the slash was once a 404, unlike elsewhere.
     assert api.get("/clients/1/").get_json() == api.get("/clients/1").get_json()
     assert api.get("/clients/").get_json() == api.get("/clients").get_json()

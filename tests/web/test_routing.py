@@ -92,3 +92,46 @@ def test_an_escaped_slash_in_a_title_belongs_to_it_wherever_the_service_is_mount
     assert api.delete("/clients/1/tags/a%2Fb", headers=headers).status_code == 200
     answer = api.delete("/clients/1/tags/%2Fc?a=%2F", base_url="http://localhost/site")
     assert answer.get_json()["data"]["tags"] == []
+
+
+HERE = {"Host": "10.0.0.1:8000"}
+FORWARDED = {**HERE, "X-Forwarded-Host": "crm.example", "X-Forwarded-Proto": "https"}
+PREFIX = {**FORWARDED, "X-Forwarded-Prefix": "/acme/"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "root"),
+    [
+        ({}, HERE, "http://10.0.0.1:8000"),
+        ({}, {"Host": "[::1]:8000"}, "http://[::1]:8000"),
+        ({}, {"Host": "crm.example:80"}, "http://crm.example"),
+        ({}, PREFIX, "http://10.0.0.1:8000"),
+        ({"TRUSTED_PROXIES": 1}, FORWARDED, "https://crm.example"),
+        ({"TRUSTED_PROXIES": 1}, PREFIX, "https://crm.example/acme"),
+        ({"PUBLIC_URL": "https://a.example"}, HERE, "https://a.example"),
+        ({"PUBLIC_URL": "https://a.example/x/"}, HERE, "https://a.example/x"),
+        (
+            {"PUBLIC_URL": "https://a.example", "TRUSTED_PROXIES": 1},
+            PREFIX,
+            "https://a.example/acme",
+        ),
+        (
+            {"PUBLIC_URL": "https://a.example/x", "TRUSTED_PROXIES": 1},
+            PREFIX,
+            "https://a.example/x",
+        ),
+    ],
+)
+def test_addresses_in_answers_are_absolute_and_those_of_callers(make_app, settings, headers, root):
+    # They were relative: what follows `next` as it stands found no host in it.
+    app = make_app(**settings)
+    api = Caller(app, issue_key(app))
+    body = {"category_name": "A", "category_type": "client"}
+    created = api.post("/categories", body, headers=headers)
+    assert created.headers["Location"] == f"{root}/api/categories/3"
+    link = api.get("/categories?limit=1", headers=headers).headers["Link"]
+    assert f'<{root}/api/categories?limit=1&page=2>; rel="next"' in link
+    document = api.get("/openapi.json", headers=headers).get_json()
+    assert document["servers"] == [{"url": root}]
+    page = app.test_client().get("/", headers=headers).get_data(as_text=True)
+    assert f'"{root}/api/clients?limit=5"' in page
