@@ -376,6 +376,6 @@ def test_every_answer_has_headers_that_keep_browsers_out_of_trouble(api):
     for path in ("/clients", "/nothing", "/health"):
         headers = api.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Cache-Control"] == "no-store"
+        assert headers["Cache-Control"] == "no-store, no-transform"
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert headers["Referrer-Policy"] == "no-referrer"
