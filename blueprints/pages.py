@@ -16,7 +16,7 @@ from clients_api.models import CustomField
 from clients_api.models.engines import migrating, sqlite
 from clients_api.openapi import document
 from clients_api.version import __version__
-from clients_api.web import addresses
+from clients_api.web import routing
 from clients_api.web.bodies import read_query
 from clients_api.web.errors import Refused, unprocessable
 from clients_api.web.loading import ignore
@@ -54,7 +54,7 @@ def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
     flask.current_app.prepare()
     spec = document.with_custom_fields(flask.current_app.api, CustomField.definitions())
-    spec = spec | {"servers": [{"url": addresses.root(flask.request) or "/"}]}
+    spec = spec | {"servers": [{"url": routing.root(flask.request) or "/"}]}
     return flask.current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 
@@ -105,8 +105,8 @@ def index() -> flask.Response:
 def _page(name: str) -> flask.Response:
     html = (STATIC / name).read_text(encoding="utf-8")
     values = {
-        "{origin}": addresses.origin(flask.request),
-        "{base}": addresses.mount(flask.request) + flask.current_app.config["URL_PREFIX"],
+        "{origin}": routing.origin(flask.request),
+        "{base}": routing.mount(flask.request) + flask.current_app.config["URL_PREFIX"],
         "{version}": __version__,
     }
     for place, value in values.items():

@@ -20,7 +20,7 @@ from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
 from .schemas.base import shape
 from .upkeep import metrics
-from .web import errors, log, messages
+from .web import errors, log, messages, routing
 from .web.api import Api, RecordId, Rule, TagTitle
 from .web.auth import Caller, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
@@ -99,17 +99,33 @@ class Service(flask.Flask):
 
         Raises Refused: 401, 403, 429; DatabaseUnusable.
         """
-        self.prepare()
-        request.caller = caller = self.authenticate(request)
-        if self.rate_limit is not None:
-            name = None if caller is None else caller.name
-            request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
-        return require(caller, scope)
+        return require(self._identify(request), scope)
+
+    def _identify(self, request: messages.Request) -> Caller | None:
+        if not request.is_counted:
+            request.is_counted = True
+            self.prepare()
+            request.caller = caller = self.authenticate(request)
+            if self.rate_limit is not None:
+                name = None if caller is None else caller.name
+                request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
+        return request.caller
+
+    def dispatch_request(self) -> Any:
+        """Answer a request: a POST as the method that it is meant as, if its caller is known."""
+        request = flask.request._get_current_object()
+        may_be = self._is_ours(request) and routing.may_be_overridden(request)
+        if may_be and self._identify(request) is not None:
+            routing.override(request, self.create_url_adapter(request))
+        return super().dispatch_request()
+
+    def _is_ours(self, request: messages.Request) -> bool:
+        return request.path.startswith(self.config["URL_PREFIX"] + "/")
 
     def raise_routing_exception(self, request: messages.Request) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error = request.routing_exception
-        if request.path.startswith(self.config["URL_PREFIX"] + "/"):
+        if self._is_ours(request):
             if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
                 raise self._options(request, error)
             self.admit(request, "read")

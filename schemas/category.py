@@ -7,6 +7,7 @@ from marshmallow import fields
 from .base import DatesSchema, Group, Schema, text
 from .fields import Array, Choice, Id, String
 from .paging import list_query
+from .texts import Word
 
 # A word of the program that shows categories; nothing here depends on it.
 VISIBILITY_LENGTH = 50
@@ -72,6 +73,6 @@ CategoryListQuerySchema = list_query(
     default="category_created",
     order="desc",
     type=Choice(("client",)),
-    visibility=String(max=VISIBILITY_LENGTH),
+    visibility=Word(max=VISIBILITY_LENGTH),
     search=String(metadata={"description": "A part of the name."}),
 )

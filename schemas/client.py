@@ -11,8 +11,9 @@ from clients_api.models.queries.folding import fold
 from clients_api.models.tag import MOST_PER_CLIENT
 
 from .base import DatesSchema, Group, JSONText, Schema, text
-from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, Title, YesNo
+from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
 from .paging import list_query
+from .texts import Title
 
 TAG_LENGTH = 100
 
@@ -194,7 +195,7 @@ ClientListQuerySchema = list_query(
         String(max=TAG_LENGTH),
         metadata={"description": "Repeatable; a client must have all."},
     ),
-    email=String(metadata={"description": "A user of the client has this address."}),
+    email=Email(metadata={"description": "A user of the client has this address."}),
     owner_id=Integer(),
     created_after=Timestamp(metadata={"description": "At this time (ISO 8601) or later."}),
     created_before=Timestamp(metadata={"description": "Before this time (ISO 8601)."}),

@@ -84,5 +84,6 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
 ContactListQuerySchema = person_list_query(
     "ContactListQuerySchema",
     client_id=Integer(),
+    email=Email(metadata={"description": "The contact has this address."}),
     account_owner=YesNo(),
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import functools
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +44,7 @@ MESSAGES = {
     "name_taken": "A category with this name already exists.",
     "format": "The {field} format is invalid.",
     "cursor": "The selected {field} is invalid.",
+    "twice": "The {field} may be given only once.",
     "unknown": "The {field} parameter is not known here.",
 }
 
@@ -108,25 +108,6 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Title(String):
-    """A text that stands in an address: none that a client or a proxy makes another address of.
-
-    Before they send it, they take `.` and `..` for the folder and the one above (RFC 3986,
-    section 5.2.4), and browsers also read a backslash as a slash: `DELETE …/tags/..` would be
-    sent as `DELETE` of the client.
-    """
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        # NFKC, since one character may be written as two dots.
-        if _DOTS.search(unicodedata.normalize("NFKC", value)):
-            raise self.make_error("format")
-        return value
-
-
-_DOTS = re.compile(r"(?:^|[/\\])\s*(?:\.|%2e){1,2}\s*(?:[/\\]|$)", re.IGNORECASE)
 
 
 class Email(String):

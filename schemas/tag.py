@@ -6,8 +6,9 @@ from marshmallow import fields
 
 from .base import DatesSchema, Group, Schema
 from .client import TAG_LENGTH
-from .fields import String, Title
+from .fields import String
 from .paging import list_query
+from .texts import Title
 
 
 class TagSchema(Schema):

@@ -27,6 +27,8 @@ Send your key in the header `Authorization: Bearer <key>`. Bodies may be JSON, U
 multipart forms. In forms, arrays are written `tags[]=a&tags[]=b`, `tags[0]=a&tags[1]=b` or
 `tags=a&tags=b`. Text is trimmed before it is measured, and an empty string means null; numbers may
 be written as text.
+For PHP, which reads multipart forms of POST alone, a POST to one record with the parameter
+`_method` or the header `X-HTTP-Method-Override` is the method that it names: PUT, PATCH or DELETE.
 What a call does not take changes nothing, and is named in the header `Ignored-Parameters`; with
 `Prefer: handling=strict` it is refused.
 """

@@ -14,7 +14,7 @@ from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.fields import sentence
 
-from . import addresses, conditional
+from . import conditional, routing
 from .errors import unprocessable
 from .messages import Response
 from .paging import Page, Paging, link_header
@@ -73,7 +73,7 @@ class Answerer:
         payload = {"data": data, "meta": page.meta, "message": self._answer.message}
         response = _json(orjson.dumps(payload), self._answer.status)
         if page.links:
-            address = addresses.root(request) + quote(request.path)
+            address = routing.root(request) + quote(request.path)
             response.headers["Link"] = link_header(address, request.query_string, page.links)
         return response
 
@@ -97,7 +97,7 @@ class Answerer:
         if is_state:
             response.headers["ETag"] = f'"{tag}"'
         if answer.location:
-            address = addresses.root(request) + quote(request.path.rstrip("/"))
+            address = routing.root(request) + quote(request.path.rstrip("/"))
             response.headers["Location"] = f"{address}/{record['id']}"
         return response
 

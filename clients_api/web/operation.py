@@ -18,7 +18,7 @@ from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.paging import PageQuerySchema
 
-from . import addresses, conditional, repeats
+from . import conditional, repeats, routing
 from .answering import Answer, Answerer, Include
 from .errors import unprocessable
 from .loading import Loader
@@ -98,7 +98,7 @@ class Operation(OperationDocs):
         app = flask.current_app._get_current_object()
         request = flask.request._get_current_object()
         caller = app.admit(request, self.scope)
-        addresses.require_meant(request, path.get("title", ""), changes=self.changes_record)
+        routing.require_meant(request, path.get("title", ""), changes=self.changes_record)
         call = Call(app, request, path, *self._loader.load(request, path))
         if not self.writes:
             return self._run(call)

@@ -1,12 +1,21 @@
-"""Addresses: whether that of a request is the one that its caller meant, and those in answers."""
+"""Which record and method a request means, and what addresses there are in answers."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import flask
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import MapAdapter
+
+from .bodies import read_body, read_bytes
+from .errors import unprocessable
+
+_HEADER = "HTTP_X_HTTP_METHOD_OVERRIDE"
+PARAMETER = "_method"
+OVERRIDING = ("PUT", "PATCH", "DELETE")  # what a POST may be meant as
 
 # A name, an IPv4 or an IPv6 address, and perhaps a port: nothing that could end an address early.
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
@@ -53,3 +62,64 @@ def mount(request: flask.Request) -> str:
 def root(request: flask.Request) -> str:
     """Return the address below which all paths of the service are, without a slash at its end."""
     return origin(request) + mount(request)
+
+
+def may_be_overridden(request: flask.Request) -> bool:
+    """Tell whether a request may be meant as another method than it has: a POST to a record."""
+    if request.method != "POST":
+        return False
+    rule = request.url_rule
+    return rule is None or "<id:" in rule.rule or _HEADER in request.environ
+
+
+def override(request: flask.Request, adapter: MapAdapter) -> None:
+    """Make a POST the request that it is meant as.
+
+    The header says so everywhere, the parameter `_method` where the path is of one record; as in
+    Laravel, the header wins. Raises Refused: 422 for a method that a POST can't stand for, and
+    what there is for a body that is not what its type says.
+    """
+    method = None
+    if header := request.environ.get(_HEADER, "").strip():
+        method = _overriding(header, "X-HTTP-Method-Override")
+    elif _is_of_record(request, adapter) and PARAMETER.encode() in read_bytes(request):
+        method = _overriding(read_body(request, ()).get(PARAMETER), PARAMETER)
+    if method is None:
+        return
+    request.method = request.environ["REQUEST_METHOD"] = method
+    request.routing_exception = None
+    try:
+        request.url_rule, request.view_args = adapter.match(method=method, return_rule=True)
+    except HTTPException as error:
+        request.routing_exception = error
+
+
+def _is_of_record(request: flask.Request, adapter: MapAdapter) -> bool:
+    rule = request.url_rule
+    if isinstance(request.routing_exception, MethodNotAllowed):
+        rule, _ = adapter.match(method=adapter.allowed_methods()[0], return_rule=True)
+    return rule is not None and "<id:" in rule.rule
+
+
+def _overriding(value: Any, name: str) -> str | None:
+    method = value.upper() if isinstance(value, str) else value
+    if method in (None, "POST"):
+        return None
+    if method not in OVERRIDING:
+        raise unprocessable({name: [f"The selected {name} is invalid."]})
+    return method
+
+
+def take_method(request: flask.Request, params: dict[str, Any]) -> None:
+    """Take the parameter `_method` out of a body, if it is what the request is.
+
+    Raises MethodNotAllowed and Refused, 422, for a POST to no record that asks for another.
+    """
+    if PARAMETER not in params:
+        return
+    value = params[PARAMETER]
+    if value is None or (isinstance(value, str) and value.upper() == request.method):
+        del params[PARAMETER]
+    elif request.method == "POST" and _overriding(value, PARAMETER):
+        adapter = flask.current_app.create_url_adapter(request)
+        raise MethodNotAllowed(adapter.allowed_methods())
