@@ -99,31 +99,39 @@ class Operation(OperationDocs):
         request = flask.request._get_current_object()
         caller = app.admit(request, self.scope)
         routing.require_meant(request, path.get("title", ""), changes=self.changes_record)
-        call = Call(app, request, path, *self._loader.load(request, path))
         if not self.writes:
-            return self._run(call)
+            return self._run(self._load(app, request, path))
         key = repeats.key_of(request)
         if key is None:
+            call = self._load(app, request, path)
             with app.database.writing():
                 response = self._run(call)
         else:
-            response = self._run_once(call, caller.name, key)
+            response = self._run_once(app, request, path, caller.name, key)
         app.after_commit(request)
         return response
 
-    def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
-        asked = repeats.fingerprint(call.request, call.body)
-        with call.app.repeats.one_at_a_time(caller, key):
+    def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
+        return Call(app, request, path, *self._loader.load(request, path))
+
+    def _run_once(
+        self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
+    ) -> flask.Response:
+        asked = repeats.fingerprint(request)
+        with app.repeats.one_at_a_time(caller, key):
+            # Before anything else is looked at: what was right then may be wrong by now.
             response = repeats.stored(caller, key, asked)
             if response is not None:
                 return response
-            with call.app.database.writing():
+            call = self._load(app, request, path)
+            with app.database.writing():
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:
+                    request.ignored = ()  # the stored answer says it
                     return response
                 response = self._run(call)
-                repeats.keep(caller, key, asked, response, self.answer.secret)
+                repeats.keep(caller, key, asked, request, response, self.answer.secret)
             return response
 
     def _run(self, call: Call) -> flask.Response:
