@@ -114,6 +114,7 @@ class Service(flask.Flask):
     def dispatch_request(self) -> Any:
         """Answer a request: a POST as the method that it is meant as, if its caller is known."""
         request = flask.request._get_current_object()
+        routing.require_short(request)
         may_be = self._is_ours(request) and routing.may_be_overridden(request)
         if may_be and self._identify(request) is not None:
             routing.override(request, self.create_url_adapter(request))
@@ -125,18 +126,26 @@ class Service(flask.Flask):
     def raise_routing_exception(self, request: messages.Request) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error = request.routing_exception
+        if request.method == "OPTIONS" and (self._is_preflight(request) or self._is_ours(request)):
+            raise self._options(request, error)
         if self._is_ours(request):
-            if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
-                raise self._options(request, error)
             self.admit(request, "read")
         raise error
 
-    def _options(self, request: messages.Request, error: MethodNotAllowed) -> errors.Refused:
+    def _is_preflight(self, request: messages.Request) -> bool:
+        return "Origin" in request.headers and bool(self.config["CORS_ORIGINS"])
+
+    def _options(self, request: messages.Request, error: Exception) -> Exception:
         # A preflight comes without a key (Fetch standard); flask-cors adds what it may be told.
-        preflight = "Origin" in request.headers and self.config["CORS_ORIGINS"]
-        if not preflight:
+        # Where it fails, a browser keeps from its page how the call itself would be answered: so
+        # it succeeds for a path that is none as well.
+        if not self._is_preflight(request):
             self.admit(request, "read")
-        methods = errors.allowed_methods(error)
+            if not isinstance(error, MethodNotAllowed):
+                return error
+        methods = "OPTIONS"
+        if isinstance(error, MethodNotAllowed):
+            methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
 
     def after_commit(self, request: messages.Request) -> None:

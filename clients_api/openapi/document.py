@@ -29,6 +29,7 @@ multipart forms. In forms, arrays are written `tags[]=a&tags[]=b`, `tags[0]=a&ta
 be written as text.
 For PHP, which reads multipart forms of POST alone, a POST to one record with the parameter
 `_method` or the header `X-HTTP-Method-Override` is the method that it names: PUT, PATCH or DELETE.
+A request line and each header may have 16,384 bytes; beyond that, the answers are 414 and 431.
 What a call does not take changes nothing, and is named in the header `Ignored-Parameters`; with
 `Prefer: handling=strict` it is refused.
 """

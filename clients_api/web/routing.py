@@ -11,7 +11,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import MapAdapter
 
 from .bodies import read_body, read_bytes
-from .errors import unprocessable
+from .errors import Refused, unprocessable
+
+LINE_BYTES = 16_384  # of a request line, and of one header: many tags in CJK take four and more
 
 _HEADER = "HTTP_X_HTTP_METHOD_OVERRIDE"
 PARAMETER = "_method"
@@ -20,6 +22,14 @@ OVERRIDING = ("PUT", "PATCH", "DELETE")  # what a POST may be meant as
 # A name, an IPv4 or an IPv6 address, and perhaps a port: nothing that could end an address early.
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+def require_short(request: flask.Request) -> None:
+    """Require that an address is no longer than a request line may be. Raises Refused, 414."""
+    environ = request.environ
+    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("QUERY_STRING", "")
+    if len(sent) > LINE_BYTES:
+        raise Refused(414, f"The address may not be longer than {LINE_BYTES} bytes.")
 
 
 def require_meant(request: flask.Request, title: str, *, changes: bool) -> None:

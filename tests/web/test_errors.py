@@ -379,3 +379,13 @@ def test_every_answer_has_headers_that_keep_browsers_out_of_trouble(api):
         assert headers["Cache-Control"] == "no-store, no-transform"
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_an_address_may_have_16384_bytes_and_is_414_beyond(api):
+    # At 4,096 it was refused; a hundred tags in Japanese have as many.
+    short, long = ("/clients?search=" + "%E6" * n for n in (5000, 5500))
+    assert api.get("/clients?" + "&".join(["tag=" + "%E6%97%A5" * 18] * 90)).status_code == 200
+    expect_error(api.get(short), 400)
+    expect_error(api.get(long), 414, "The address may not be longer than 16384 bytes.")
+    expect_error(api.get("/" + "x" * 16_384), 414)
+    expect_error(api.get("/" + "x" * 16_000), 404)
