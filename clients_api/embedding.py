@@ -59,9 +59,8 @@ class ClientsAPI:
 
     `authenticate` runs in the host's request context. It sees the request without its body, which
     is the API's to read, and what it changes in the session is not stored. A change that a
-    browser says another site's page asks for is refused, for the API takes forms as well. Where
-    `authenticate` goes by a cookie, SESSION_COOKIE_SAMESITE keeps out what an old browser does not
-    say.
+    browser says a page of another origin asks for is refused, for the API takes forms as well; a
+    page of `cors_origins` may ask for it.
 
     Raises TypeError for a setting that is none.
     """

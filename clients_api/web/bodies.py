@@ -7,6 +7,7 @@ a filter that was left blank by mistake is refused, not dropped.
 
 from __future__ import annotations
 
+import codecs
 import collections
 import json
 import re
@@ -49,7 +50,7 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
     In: `arrays`, the names of the parameters that are arrays, which in a form can't be told from
     a single value. Raises Refused: 413, 415, or 400 for a body that is not what its type says.
     """
-    data = read_bytes(request)
+    data = read_bytes(request).removeprefix(codecs.BOM_UTF8)
     if not data:
         return {}
     kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
@@ -57,6 +58,12 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
     if kind == JSON or kind.endswith("+json"):
         params = _read_json(data)
     elif kind == FORM:
+        if data.lstrip()[:1] in (b"{", b"["):  # curl -d says that whatever it sends is a form
+            raise Refused(
+                400,
+                f"The body looks like JSON, but its Content-Type is {FORM}; "
+                f"send it with the header Content-Type: {JSON}.",
+            )
         params = _collect(_decode_pairs(data, "The body"), arrays)
     elif kind == MULTIPART:
         params = _collect(_read_multipart(data, options.get("boundary", "")), arrays)

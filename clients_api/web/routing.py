@@ -27,8 +27,8 @@ _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 def require_short(request: flask.Request) -> None:
     """Require that an address is no longer than a request line may be. Raises Refused, 414."""
     environ = request.environ
-    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("QUERY_STRING", "")
-    if len(sent) > LINE_BYTES:
+    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if len(sent or request.path + environ.get("QUERY_STRING", "")) > LINE_BYTES:
         raise Refused(414, f"The address may not be longer than {LINE_BYTES} bytes.")
 
 

@@ -151,7 +151,6 @@ HOSTILE_BODIES = [
     b'{"tags": {"0": "a"}}',
     b"\xff\xfe\x00",
     b"\x00" * 1000,
-    b"\xef\xbb\xbf{}",
     b"{" + b",".join(b'"k%d":1' % number for number in range(50_000)) + b"}",
     b'{"tags": [' + b",".join(b'"t%d"' % number for number in range(50_000)) + b"]}",
     b'{"first_name": "a", "first_name": 1}',
