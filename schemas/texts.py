@@ -12,6 +12,10 @@ from .fields import String
 class Word(String):
     """A text to filter by that no record has empty: blank is no reason to list none or all."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata["minLength"] = 1
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         value = super()._deserialize(value, attr, data, **kwargs)
         if not value:

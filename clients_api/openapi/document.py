@@ -108,6 +108,8 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
     for parameter in filters:
         # Swagger UI fills examples into its form, and would then find nothing.
         del parameter["schema"]["example"]
+        if parameter["schema"]["type"] == "string":
+            parameter["schema"]["minLength"] = 1
     for path in ("clients", "clients/export"):
         spec["paths"][f"{prefix}/{path}"]["get"]["parameters"] += filters
     return spec
