@@ -15,6 +15,7 @@ from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
+from clients_api.web import current_app, request
 from clients_api.web.api import Blueprint
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
@@ -36,7 +37,7 @@ PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
 def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
-    parts = exporting.export(flask.current_app.database, Client.matching(**query), form)
+    parts = exporting.export(current_app.database, Client.matching(**query), form)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
@@ -57,12 +58,12 @@ def import_clients(query, body):
     job = importing.Import(
         **query, problem=problems.append, changed=lambda *change: changes.append(change)
     )
-    report = job.run(flask.current_app.database, io.BytesIO(body["data"]), form)
+    report = job.run(current_app.database, io.BytesIO(body["data"]), form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
     is_trial = query.get("dry_run", False)
     if not is_trial:
-        flask.request.signals += ((SIGNALS[name], ClientSchema, it) for name, it in changes)
+        request.signals += ((SIGNALS[name], ClientSchema, it) for name, it in changes)
     return _told(report, is_trial, problems)
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
-from . import config
+from . import config, web
 from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
@@ -38,6 +38,7 @@ class Service(flask.Flask):
     response_class = messages.Response
     url_rule_class = Rule
     database: sqlite.Database
+    api: Api
     metrics: metrics.Metrics | None = None
 
     def __init__(self, settings: Mapping[str, Any], instance: Path) -> None:
@@ -61,7 +62,8 @@ class Service(flask.Flask):
         )
         self.signal_sender: flask.Flask = self
         if proxies := settings["TRUSTED_PROXIES"]:
-            self.wsgi_app = _believing(self.wsgi_app, proxies)
+            # As Flask's manual says.
+            self.wsgi_app = _believing(self.wsgi_app, proxies)  # type: ignore[method-assign]
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
@@ -113,7 +115,7 @@ class Service(flask.Flask):
 
     def dispatch_request(self) -> Any:
         """Answer a request: a POST as the method that it is meant as, if its caller is known."""
-        request = flask.request._get_current_object()
+        request = web.request._get_current_object()
         routing.require_short(request)
         may_be = self._is_ours(request) and routing.may_be_overridden(request)
         if may_be and self._identify(request) is not None:
@@ -123,9 +125,9 @@ class Service(flask.Flask):
     def _is_ours(self, request: messages.Request) -> bool:
         return request.path.startswith(self.config["URL_PREFIX"] + "/")
 
-    def raise_routing_exception(self, request: messages.Request) -> NoReturn:
+    def raise_routing_exception(self, request: Any) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
-        error = request.routing_exception
+        error: Any = request.routing_exception
         if request.method == "OPTIONS" and (self._is_preflight(request) or self._is_ours(request)):
             raise self._options(request, error)
         if self._is_ours(request):
@@ -161,9 +163,9 @@ class Service(flask.Flask):
                     # The change is stored: the caller must not be told otherwise.
                     errors.log.exception("A listener of %s failed", signal.name)
 
-    def process_response(self, response: messages.Response) -> messages.Response:
+    def process_response(self, response: Any) -> messages.Response:
         response = super().process_response(response)
-        response.request = request = flask.request._get_current_object()
+        response.request = request = web.request._get_current_object()
         if self.metrics is not None:
             self.metrics.observe(request, response)
         log.log_request(request, response)

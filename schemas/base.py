@@ -21,8 +21,8 @@ class JSONText(fields.Field):
         self.omit = omit
         super().__init__(dump_only=True, **kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
-        value = super().get_value(obj, attr, **kwargs)
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
+        value = super().get_value(obj, attr, *args, **kwargs)
         return ma.missing if value == self.omit else value
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
@@ -36,7 +36,7 @@ class Group(fields.Nested):
         self.key = key
         super().__init__(schema, dump_only=True, allow_none=key is not None, **kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
         return None if self.key is not None and obj[self.key] is None else obj
 
 
@@ -60,10 +60,6 @@ class Schema(ma.Schema):
         """The fields that may come in, by the names that they have outside."""
         return {field.data_key or name: field for name, field in self.load_fields.items()}
 
-    @functools.cached_property
-    def _required(self) -> frozenset[str]:
-        return frozenset(name for name, field in self.parameters.items() if field.required)
-
     def arrays(self) -> frozenset[str]:
         """Return the names of the parameters that are arrays."""
         return frozenset(
@@ -72,17 +68,14 @@ class Schema(ma.Schema):
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Load `params`; return what is valid, and the sentences for what is not by parameter."""
-        # With all that is required here, marshmallow need not ask each of the others, which are
-        # most, what it means that it is not.
-        is_complete = self._required <= params.keys()
         try:
-            return self.load(params, partial=is_complete), {}
+            return self.load(params), {}
         except ma.ValidationError as error:
             errors: dict[str, list[str]] = {}
             for name, messages in error.normalized_messages().items():
                 # An array names its elements itself: tags.1
                 errors.update(messages if isinstance(messages, dict) else {name: messages})
-            return dict(error.valid_data), errors
+            return dict(error.valid_data or {}), errors
 
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules the values, by the names that the model has for them, break.
@@ -92,7 +85,7 @@ class Schema(ma.Schema):
         sentences = {}
         for name, rule in rules.items():
             name, dot, index = name.partition(".")
-            field = self.fields[name]
+            field: Any = self.fields[name]
             key = f"{field.data_key or name}{dot}{index}"
             sentences[key] = [sentence(rule, key) if dot else field.message(rule)]
         return sentences

@@ -131,7 +131,7 @@ def tag_titles(**kwargs) -> Array:
 class TagFilter(Array):
     """Titles that a client must have. No client has a blank one, so it is no reason to list all."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if None in value:
             raise self.make_error("choice")
         return super()._deserialize(value, attr, data, **kwargs)

@@ -139,7 +139,8 @@ class CustomFieldCreateSchema(CustomFieldChangeSchema):
         # Options that are wrong themselves are in the original only, and told of already.
         options = data.get("options", original.get("options"))
         if data.get("type") == "dropdown" and not options:
-            raise ma.ValidationError(self.fields["options"].message("required"), "options")
+            field: Any = self.fields["options"]
+            raise ma.ValidationError(field.message("required"), "options")
 
 
 # The parameters of the API's calls, and the columns and options of import and export.

@@ -72,7 +72,7 @@ def _load(
     params: Mapping[str, Any],
     errors: dict[str, list[str]],
 ) -> dict[Any, Any]:
-    values = {}
+    values: dict[Any, Any] = {}
     for name, field, key in known:
         value = params.get(name, ma.missing)
         if value is None and field.allow_none:
@@ -87,7 +87,7 @@ def _load(
     return values
 
 
-def _flag(description: str) -> Choice:
+def _flag(description: str) -> Any:
     words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
     return Choice(words, metadata={"description": description})
 

@@ -35,7 +35,7 @@ class NewKeySchema(KeySchema):
 class Expiry(Timestamp):
     """A time to come; of a bare date its first moment, in UTC."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         moment = super()._deserialize(value, attr, data, **kwargs)
         if moment <= now():
             raise self.make_error("future")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
@@ -14,6 +14,9 @@ LIMIT_MAX = 100
 
 
 class PageQuerySchema(Schema):
+    default_sort: ClassVar[str]
+    default_order: ClassVar[str]
+
     page = Integer(min=1, metadata={"description": "Number of the page, from 1.", "example": 1})
     limit = Integer(
         min=1,

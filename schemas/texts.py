@@ -13,8 +13,8 @@ class Word(String):
     """A text to filter by that no record has empty: blank is no reason to list none or all."""
 
     def __init__(self, **kwargs: Any) -> None:
+        kwargs["metadata"] = {"minLength": 1, **kwargs.get("metadata", {})}
         super().__init__(**kwargs)
-        self.metadata["minLength"] = 1
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         value = super()._deserialize(value, attr, data, **kwargs)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import click
 
@@ -79,7 +79,8 @@ def export(app: Service, file: str, form: str | None, **filters: str | None) -> 
     It holds what there was in one moment, in the order of the ids. Import reads it.
     """
     form = form or formats.by_suffix(file)
-    selection = Client.matching(**{name: value for name, value in filters.items() if value})
+    given: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    selection = Client.matching(**given)
     count = 0
     with _writing(file) as stream, _bar(selection.total(), sys.stderr.isatty()) as advance:
 
@@ -124,7 +125,7 @@ def _reading(file: str) -> Iterator[BinaryIO]:
             yield stream
     else:
         with open(file, "rb") as stream, _bar(os.fstat(stream.fileno()).st_size, True) as advance:
-            yield _Watched(stream, advance)
+            yield cast(BinaryIO, _Watched(stream, advance))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from clients_api.schemas.exchange import OWNER
 COLUMNS: dict[str, str] = {
     **{name: name for name in OWNER},
     **{
-        name: field.name
+        name: str(field.name)
         for name, field in ClientChangeSchema(exclude=("category_id",)).parameters.items()
     },
     "status": "status",

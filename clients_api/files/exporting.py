@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import orjson
@@ -23,7 +23,7 @@ def export(
     selection: Selection,
     form: str,
     written: Callable[[int], None] = lambda count: None,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Yield the clients of a selection as a file of the format `form`, in one snapshot.
 
     In: `written` is told the number of clients of each part.

@@ -119,6 +119,6 @@ def describe(components: Any) -> None:
             "content": {JSON: {"schema": ErrorSchema, "example": example}},
         }
         if status in ERROR_HEADERS:
-            header = ERROR_HEADERS[status]
-            response["headers"] = {header: {"$ref": f"#/components/headers/{header}"}}
+            of_error = ERROR_HEADERS[status]
+            response["headers"] = {of_error: {"$ref": f"#/components/headers/{of_error}"}}
         components.response(name, response)

@@ -101,7 +101,7 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
         operation = spec["paths"][f"{prefix}/clients{path}"][method]
         for media in operation["requestBody"]["content"].values():
             media["example"] = media["example"] | samples
-    filters = [
+    filters: list[dict[str, Any]] = [
         {"in": "query", "name": d.name, "required": False, "schema": without_null(optional[d.name])}
         for d in definitions
     ]

@@ -92,7 +92,7 @@ def _properties(field: ma.fields.Field, in_query: bool, blank: bool) -> dict[str
         case Email():
             return {"format": "email", "minLength": 1}
         case String(pattern=str()):
-            return {"pattern": _whole(field.pattern, blank)}
+            return {"pattern": _whole(str(field.pattern), blank)}
         case String() if field.required or (in_query and isinstance(field.parent, Array)):
             return {"minLength": 1, "pattern": NOT_BLANK}
         case String():

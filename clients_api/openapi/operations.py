@@ -33,7 +33,24 @@ def envelope(schema: type[Schema], many: bool) -> type[Schema]:
 
 
 class OperationDocs:
-    """The documentation of an Operation, in the words of flask-smorest and OpenAPI."""
+    """The documentation of an Operation, in the words of flask-smorest and OpenAPI.
+
+    What an operation is, the class in web/operation.py says.
+    """
+
+    __name__: str
+    _apidoc: dict[str, Any]  # what flask-smorest looks for at a view
+    method: str
+    path: str
+    scope: str
+    writes: bool
+    has_record: bool
+    takes_body: bool
+    file_types: tuple[str, ...]
+    query: Schema
+    body: Schema
+    answer: Any
+    resource: Any
 
     def documentation(self) -> dict[str, Any]:
         """Return what flask-smorest keeps for a view until the documentation is made."""

@@ -16,6 +16,7 @@ import peewee
 from clients_api.models.engines import sqlite
 from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
+from . import current_app
 from .errors import cross_site, forbidden, unauthorized
 
 log = logging.getLogger("clients_api")
@@ -68,7 +69,7 @@ class KeyAuthenticator:
                 return
             self._noted[identity.id] = now
         try:
-            with flask.current_app.database.not_waiting():
+            with current_app.database.not_waiting():
                 ApiKey.note_use(identity.id)
         except peewee.OperationalError as error:
             # A full disk or a busy writer must not keep anybody from reading.
@@ -124,7 +125,7 @@ def _is_forged(request: flask.Request) -> bool:
     hosts = (request.host, request.headers.get("Host"))
     if not site and (not origin or _host_of(origin) in hosts):
         return False
-    return origin not in flask.current_app.config["CORS_ORIGINS"]
+    return origin not in current_app.config["CORS_ORIGINS"]
 
 
 def _host_of(origin: str) -> str:

@@ -24,6 +24,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from clients_api.openapi import FORM, JSON, MULTIPART
 from clients_api.schemas.base import cleaned, trimmed
 
+from . import current_app
 from .errors import Refused, too_large
 
 PAIRS_MAX = 1000
@@ -86,15 +87,16 @@ def read_file(request: flask.Request, media_types: Collection[str]) -> dict[str,
     return {"data": data, "media_type": kind}
 
 
-def read_bytes(request: flask.Request) -> bytes:
+def read_bytes(request: Any) -> bytes:
     """Return the bytes of the body, which are read once. Raises Refused: 400, 413, 415."""
     if request.body is None:
         request.body = _read_bytes(request)
-    return request.body
+    data: bytes = request.body
+    return data
 
 
 def _read_bytes(request: flask.Request) -> bytes:
-    limit = flask.current_app.config["MAX_BODY_BYTES"]
+    limit = current_app.config["MAX_BODY_BYTES"]
     length = request.content_length
     if length is not None and length > limit:
         raise too_large()

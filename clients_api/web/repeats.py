@@ -15,6 +15,7 @@ from werkzeug.http import parse_options_header
 from clients_api.models.idempotency import Answer, Idempotency
 from clients_api.openapi import MULTIPART
 
+from . import current_app
 from .bodies import read_bytes
 from .errors import Refused, unprocessable
 from .messages import ignored_header
@@ -93,7 +94,7 @@ def stored(caller: str, key: str, asked: str) -> flask.Response | None:
             {"Idempotency-Key": ["The Idempotency-Key was used for another request already."]}
         )
     headers = orjson.loads(answer.headers) | {"Idempotency-Replayed": "true"}
-    return flask.current_app.response_class(
+    return current_app.response_class(
         answer.body, answer.status, headers, content_type="application/json"
     )
 

@@ -6,10 +6,9 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import MapAdapter
 
+from . import current_app
 from .bodies import read_body, read_bytes
 from .errors import Refused, unprocessable
 
@@ -24,7 +23,7 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5}
 _ESCAPED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
-def require_short(request: flask.Request) -> None:
+def require_short(request: Any) -> None:
     """Require that an address is no longer than a request line may be. Raises Refused, 414."""
     environ = request.environ
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
@@ -32,7 +31,7 @@ def require_short(request: flask.Request) -> None:
         raise Refused(414, f"The address may not be longer than {LINE_BYTES} bytes.")
 
 
-def require_meant(request: flask.Request, title: str, *, changes: bool) -> None:
+def require_meant(request: Any, title: str, *, changes: bool) -> None:
     """Require of a path that it has not become the path of a record on its way.
 
     Clients fold `/clients/1/tags/..` to `/clients/1/` before they send it; who changes something
@@ -49,32 +48,32 @@ def require_meant(request: flask.Request, title: str, *, changes: bool) -> None:
         raise NotFound
 
 
-def origin(request: flask.Request) -> str:
+def origin(request: Any) -> str:
     """Return the scheme and host by which the service is reached: of PUBLIC_URL or the request.
 
     It is empty where the request names no host that is one; addresses are relative then.
     """
-    if public := flask.current_app.config["PUBLIC_URL"]:
+    if public := current_app.config["PUBLIC_URL"]:
         return public.removesuffix(urlsplit(public).path)
     if request.scheme not in ("http", "https") or not _HOST.fullmatch(request.host):
         return ""
     return f"{request.scheme}://{request.host}"
 
 
-def mount(request: flask.Request) -> str:
+def mount(request: Any) -> str:
     """Return the path below which the service is reached, empty where there is none.
 
     It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
     """
-    return urlsplit(flask.current_app.config["PUBLIC_URL"]).path or quote(request.script_root)
+    return urlsplit(current_app.config["PUBLIC_URL"]).path or quote(request.script_root)
 
 
-def root(request: flask.Request) -> str:
+def root(request: Any) -> str:
     """Return the address below which all paths of the service are, without a slash at its end."""
     return origin(request) + mount(request)
 
 
-def may_be_overridden(request: flask.Request) -> bool:
+def may_be_overridden(request: Any) -> bool:
     """Tell whether a request may be meant as another method than it has: a POST to a record."""
     if request.method != "POST":
         return False
@@ -82,7 +81,7 @@ def may_be_overridden(request: flask.Request) -> bool:
     return rule is None or "<id:" in rule.rule or _HEADER in request.environ
 
 
-def override(request: flask.Request, adapter: MapAdapter) -> None:
+def override(request: Any, adapter: Any) -> None:
     """Make a POST the request that it is meant as.
 
     The header says so everywhere, the parameter `_method` where the path is of one record; as in
@@ -104,7 +103,7 @@ def override(request: flask.Request, adapter: MapAdapter) -> None:
         request.routing_exception = error
 
 
-def _is_of_record(request: flask.Request, adapter: MapAdapter) -> bool:
+def _is_of_record(request: Any, adapter: Any) -> bool:
     rule = request.url_rule
     if isinstance(request.routing_exception, MethodNotAllowed):
         rule, _ = adapter.match(method=adapter.allowed_methods()[0], return_rule=True)
@@ -120,7 +119,7 @@ def _overriding(value: Any, name: str) -> str | None:
     return method
 
 
-def take_method(request: flask.Request, params: dict[str, Any]) -> None:
+def take_method(request: Any, params: dict[str, Any]) -> None:
     """Take the parameter `_method` out of a body, if it is what the request is.
 
     Raises MethodNotAllowed and Refused, 422, for a POST to no record that asks for another.
@@ -131,5 +130,5 @@ def take_method(request: flask.Request, params: dict[str, Any]) -> None:
     if value is None or (isinstance(value, str) and value.upper() == request.method):
         del params[PARAMETER]
     elif request.method == "POST" and _overriding(value, PARAMETER):
-        adapter = flask.current_app.create_url_adapter(request)
+        adapter = current_app.create_url_adapter(request)
         raise MethodNotAllowed(adapter.allowed_methods())
