@@ -17,7 +17,7 @@ from clients_api.models import CustomField
 from clients_api.models.engines import migrating, sqlite
 from clients_api.openapi import document
 from clients_api.version import __version__
-from clients_api.web import current_app, request
+from clients_api.web import current_app, request, routing
 from clients_api.web.bodies import read_query
 from clients_api.web.errors import Refused, unprocessable
 from clients_api.web.loading import ignore
@@ -55,6 +55,7 @@ def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
     current_app.prepare()
     spec = document.with_custom_fields(current_app.api, CustomField.definitions())
+    spec = spec | {"servers": [{"url": routing.root(request) or "/"}]}
     return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 
@@ -115,8 +116,8 @@ def index() -> flask.Response:
 def _page(name: str) -> flask.Response:
     html = (STATIC / name).read_text(encoding="utf-8")
     values = {
-        "{origin}": request.host_url.rstrip("/"),
-        "{base}": request.script_root + current_app.config["URL_PREFIX"],
+        "{origin}": routing.origin(request),
+        "{base}": routing.mount(request) + current_app.config["URL_PREFIX"],
         "{version}": __version__,
     }
     for place, value in values.items():

@@ -71,9 +71,12 @@ def _flag(value: Any) -> bool:
 
 
 def _prefix(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+    # A segment of dots alone is folded away by clients, before they send it.
+    if not isinstance(value, str) or not re.fullmatch(
+        r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+/?", value
+    ):
         raise ValueError
-    return value
+    return value.removesuffix("/")
 
 
 def _database_url(value: Any) -> str:
@@ -99,6 +102,17 @@ def _origins(value: Any) -> list[str]:
         if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", str(origin)):
             raise ValueError
     return value
+
+
+def _public_url(value: Any) -> str:
+    if value == "":
+        return value
+    parts = urlsplit(value if isinstance(value, str) else "")
+    address = r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/.*)?"
+    if not re.fullmatch(address, str(value)) or parts.port == 0:
+        raise ValueError
+    path = parts.path.strip("/") and _prefix(parts.path)
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def _mail_url(value: Any) -> str:
@@ -134,6 +148,13 @@ SETTINGS: dict[str, Setting] = {
     "URL_PREFIX": Setting(
         "/api", _prefix, "a path such as /api or /crm/api", "Under which the API is served."
     ),
+    "PUBLIC_URL": Setting(
+        "",
+        _public_url,
+        "an address such as https://crm.example, with the path that a proxy strips",
+        "What stands before the paths in `Link`, `Location` and openapi.json, where the scheme and "
+        "host of the request are not right; behind a proxy that strips a path, with that path.",
+    ),
     "PAGE_SIZE": Setting(
         25, _whole(1, 100), "1 to 100", "Records a page where no `limit` is given."
     ),
@@ -157,7 +178,8 @@ SETTINGS: dict[str, Setting] = {
         0,
         _whole(0, 10),
         "0 to 10",
-        "Reverse proxies in a row in front; of as many X-Forwarded-For and -Proto are believed.",
+        "Reverse proxies in a row in front; of as many X-Forwarded-For, -Proto, -Host and -Prefix "
+        "are believed.",
     ),
     "MAIL_URL": Setting(
         "file://<instance>/mail",

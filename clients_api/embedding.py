@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import config
 from .mail.deliverer import Deliverer
@@ -60,9 +61,8 @@ class ClientsAPI:
 
     `authenticate` runs in the host's request context. It sees the request without its body, which
     is the API's to read, and what it changes in the session is not stored. A change that a
-    browser says another site's page asks for is refused, for the API takes forms as well. Where
-    `authenticate` goes by a cookie, SESSION_COOKIE_SAMESITE keeps out what an old browser does not
-    say.
+    browser says a page of another origin asks for is refused, for the API takes forms as well; a
+    page of `cors_origins` may ask for it.
 
     Raises TypeError for a setting that is none.
     """
@@ -107,12 +107,20 @@ class ClientsAPI:
                 raise ValueError(f"{prefix} can't be mounted: {other} is already.")
         register(service)
         services[prefix] = service
-        app.wsgi_app = _mounted(app.wsgi_app, service, prefix)  # type: ignore[method-assign]
+        app.wsgi_app = _mounted(app.wsgi_app, _as_behind(app.wsgi_app, service), prefix)  # type: ignore[method-assign]
         app.cli.add_command(host_cli)
 
 
 def _is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
+
+
+def _as_behind(host: WSGI, service: WSGI) -> WSGI:
+    """Let a service be told by proxies what its host is told, if it is wrapped already."""
+    if not isinstance(host, ProxyFix):
+        return service
+    names = ("x_for", "x_proto", "x_host", "x_port", "x_prefix")
+    return ProxyFix(service, **{name: getattr(host, name) for name in names})
 
 
 def _mounted(host: WSGI, service: WSGI, prefix: str) -> Any:

@@ -19,7 +19,7 @@ from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
 from .upkeep import metrics
-from .web import errors, log, messages
+from .web import errors, log, messages, routing
 from .web.api import Api, RecordId, Rule, TagTitle
 from .web.auth import Caller, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
@@ -62,9 +62,8 @@ class Service(flask.Flask):
         self.announcer = Announcer(self)
         self.database.observe = self.announcer.observe
         if proxies := settings["TRUSTED_PROXIES"]:
-            self.wsgi_app = ProxyFix(  # type: ignore[method-assign] # as Flask's manual says
-                self.wsgi_app, x_for=proxies, x_proto=proxies
-            )
+            # As Flask's manual says.
+            self.wsgi_app = _believing(self.wsgi_app, proxies)  # type: ignore[method-assign]
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
@@ -102,28 +101,53 @@ class Service(flask.Flask):
 
         Raises Refused: 401, 403, 429; DatabaseUnusable.
         """
-        self.prepare()
-        request.caller = caller = self.authenticate(request)
-        if self.rate_limit is not None:
-            name = None if caller is None else caller.name
-            request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
-        return require(caller, scope)
+        return require(self._identify(request), scope)
+
+    def _identify(self, request: messages.Request) -> Caller | None:
+        if not request.is_counted:
+            request.is_counted = True
+            self.prepare()
+            request.caller = caller = self.authenticate(request)
+            if self.rate_limit is not None:
+                name = None if caller is None else caller.name
+                request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
+        return request.caller
+
+    def dispatch_request(self) -> Any:
+        """Answer a request: a POST as the method that it is meant as, if its caller is known."""
+        request = web.request._get_current_object()
+        routing.require_short(request)
+        may_be = self._is_ours(request) and routing.may_be_overridden(request)
+        if may_be and self._identify(request) is not None:
+            routing.override(request, self.create_url_adapter(request))
+        return super().dispatch_request()
+
+    def _is_ours(self, request: messages.Request) -> bool:
+        return f"{request.path}/".startswith(self.config["URL_PREFIX"] + "/")
 
     def raise_routing_exception(self, request: Any) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error: Any = request.routing_exception
-        if f"{request.path}/".startswith(self.config["URL_PREFIX"] + "/"):
-            if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
-                raise self._options(request, error)
+        if request.method == "OPTIONS" and (self._is_preflight(request) or self._is_ours(request)):
+            raise self._options(request, error)
+        if self._is_ours(request):
             self.admit(request, "read")
         raise error
 
-    def _options(self, request: messages.Request, error: MethodNotAllowed) -> errors.Refused:
+    def _is_preflight(self, request: messages.Request) -> bool:
+        return "Origin" in request.headers and bool(self.config["CORS_ORIGINS"])
+
+    def _options(self, request: messages.Request, error: Exception) -> Exception:
         # A preflight comes without a key (Fetch standard); flask-cors adds what it may be told.
-        preflight = "Origin" in request.headers and self.config["CORS_ORIGINS"]
-        if not preflight:
+        # Where it fails, a browser keeps from its page how the call itself would be answered: so
+        # it succeeds for a path that is none as well.
+        if not self._is_preflight(request):
             self.admit(request, "read")
-        methods = errors.allowed_methods(error)
+            if not isinstance(error, MethodNotAllowed):
+                return error
+        methods = "OPTIONS"
+        if isinstance(error, MethodNotAllowed):
+            methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
 
     def process_response(self, response: Any) -> messages.Response:
@@ -145,6 +169,17 @@ class Service(flask.Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return `func` as it is: none of ours is a coroutine, which Flask would look for."""
         return func
+
+
+def _believing(app: Any, proxies: int) -> Any:
+    """Believe what so many proxies in front say of a request, unless a host's ProxyFix does so."""
+    believing = ProxyFix(app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
+
+    def wsgi_app(environ: dict[str, Any], start_response: Any) -> Any:
+        is_done = "werkzeug.proxy_fix.orig" in environ
+        return (app if is_done else believing)(environ, start_response)
+
+    return wsgi_app
 
 
 def create_app(overrides: Mapping[str, Any] | None = None, *, makes_folder: bool = True) -> Service:

@@ -10,6 +10,7 @@ from .client import Client
 from .errors import Conflict, Invalid
 from .mail import Mail
 from .queries.composing import Row
+from .queries.folding import fold
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
@@ -26,12 +27,16 @@ class Contact(User):
         return reader.find(id)
 
     @classmethod
-    def matching(cls, search: str | None = None, **equal: Any) -> Selection:
+    def matching(
+        cls, search: str | None = None, email: str | None = None, **equal: Any
+    ) -> Selection:
         """Return the contacts that meet all filters.
 
-        In: `search`, a part of a name, the e-mail address or the phone number; `status`,
-        `client_id`, `account_owner`.
+        In: `search`, a part of a name, the e-mail address or the phone number; `email`, the
+        address; `status`, `client_id`, `account_owner`.
         """
+        if email is not None:
+            equal["email"] = fold(email)
         return reader.matching(search, **equal)
 
     @classmethod
@@ -135,6 +140,7 @@ reader = Reader(
     conditions=person_conditions(Contact)
     | {
         "client_id": lambda value: Contact.client == value,
+        "email": lambda key: Contact.email_key == key,
         "client_ids": lambda *values: Contact.client.in_(values),
         "account_owner": lambda value: Contact.account_owner == value,
     },

@@ -8,6 +8,7 @@ from .base import AnswerSchema, Group, RecordDatesSchema, Schema, text
 from .fields import Array, Choice, Id, String
 from .metadata import told
 from .paging import list_query
+from .texts import Word
 
 # A word of the program that shows categories; nothing here depends on it.
 VISIBILITY_LENGTH = 50
@@ -95,6 +96,6 @@ CategoryListQuerySchema = list_query(
     default="category_created",
     order="desc",
     type=Choice(("client",), metadata=told("Only those of this type.")),
-    visibility=String(max=VISIBILITY_LENGTH, metadata=told("Only those that are shown to these.")),
+    visibility=Word(max=VISIBILITY_LENGTH, metadata=told("Only those that are shown to these.")),
     search=String(metadata=told("A part of the name.", "retail")),
 )

@@ -24,6 +24,7 @@ from .contact import ContactSchema
 from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
 from .metadata import told
 from .paging import list_query
+from .texts import Title
 
 TAG_LENGTH = 100
 
@@ -192,7 +193,7 @@ class ClientChangeSchema(Schema):
 def tag_titles(**kwargs) -> Array:
     """Make the field of a set of tags."""
     kwargs.setdefault("metadata", told("The titles of tags.", ["priority", "retainer"]))
-    return Array(String(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
+    return Array(Title(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
 
 
 class TagFilter(Array):
@@ -269,7 +270,7 @@ ClientListQuerySchema = list_query(
         String(max=TAG_LENGTH),
         metadata=told("Repeatable; a client must have all.", ["priority"]),
     ),
-    email=String(metadata=told("A user of the client has this address.", "jane@acme.example")),
+    email=Email(metadata=told("A user of the client has this address.", "jane@acme.example")),
     owner_id=Integer(metadata=told("Only those that the user with this id owns.")),
     created_after=Timestamp(metadata=told("Made at this time (ISO 8601) or later.")),
     created_before=Timestamp(metadata=told("Made before this time (ISO 8601).")),

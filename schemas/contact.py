@@ -104,5 +104,6 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
 ContactListQuerySchema = person_list_query(
     "ContactListQuerySchema",
     client_id=Integer(metadata=told("Only those of the client with this id.")),
+    email=Email(metadata=told("The contact has this address.", "jane@acme.example")),
     account_owner=YesNo(metadata=told("Whether they own their client's account.")),
 )

@@ -19,7 +19,7 @@ from .category import (
 )
 from .client import ClientCreateSchema, ClientListQuerySchema, ClientOwnerChangeSchema
 from .contact import ContactCreateSchema, ContactListQuerySchema
-from .fields import Array, Choice, Date, Decimal, Integer, String, YesNo
+from .fields import Array, Choice, Date, Decimal, Integer, String, YesNo, sentence
 from .key import KeyCreateSchema
 from .metadata import told
 from .paging import list_query
@@ -104,9 +104,12 @@ def read_values(
             value = value_field(definition, required=False if filters else None).deserialize(given)
         except ma.ValidationError as error:
             errors[definition.name] = list(error.messages)
-        else:
-            if value is not ma.missing:
-                values[definition.id] = value
+            continue
+        if filters and value == "":
+            # No client has a blank value; what was left blank is no reason to list none or all.
+            errors[definition.name] = [sentence("choice", definition.name)]
+        elif value is not ma.missing:
+            values[definition.id] = value
     return values, errors
 
 

@@ -44,6 +44,7 @@ MESSAGES = {
     "name_taken": "A category with this name already exists.",
     "format": "The {field} format is invalid.",
     "cursor": "The selected {field} is invalid.",
+    "twice": "The {field} may be given only once.",
     "unknown": "The {field} parameter is not known here.",
 }
 

@@ -9,6 +9,7 @@ from .client import TAG_LENGTH
 from .fields import String
 from .metadata import told
 from .paging import list_query
+from .texts import Title
 
 
 class ClientTagSchema(AnswerSchema):
@@ -23,7 +24,7 @@ class ClientTagSchema(AnswerSchema):
 class TagRenameSchema(Schema):
     """The new title of a tag."""
 
-    title = String(required=True, max=TAG_LENGTH, metadata=told("What it is to say.", "priority"))
+    title = Title(required=True, max=TAG_LENGTH, metadata=told("What it is to say.", "priority"))
 
 
 TagListQuerySchema = list_query(

@@ -30,6 +30,9 @@ Clients part of the public Grow CRM API.
 Send your key in the header `Authorization: Bearer <key>`. Bodies may be JSON, URL-encoded or
 multipart forms. In forms, arrays are written `tags[]=a&tags[]=b`, `tags[0]=a&tags[1]=b` or
 `tags=a&tags=b`, and the empty one `tags=`.
+For PHP, which reads multipart forms of POST alone, a POST to one record with the parameter
+`_method` or the header `X-HTTP-Method-Override` is the method that it names: PUT, PATCH or DELETE.
+A request line and each header may have 16,384 bytes; beyond that, the answers are 414 and 431.
 
 This document gives each value one type. In any body, numbers may also be written as text (`"2"`
 for `2`), and an empty string means null. Text is trimmed before it is looked at and measured;
@@ -140,6 +143,8 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
 
 def _filter(definition: Definition, property_of: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     schema = property_of(value_field(definition, required=False, place=QuerySchema))
+    if schema["type"] == "string":
+        schema["minLength"] = 1
     description = f"Only those whose {definition.name} is this."
     return {
         "in": "query",

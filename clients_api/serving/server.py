@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import message
 
 from clients_api.mail.deliverer import Deliverer
 from clients_api.models import Mail
@@ -15,8 +16,13 @@ from clients_api.models.engines.current import using
 from clients_api.models.queries.prepared import compose_all
 from clients_api.service import Service
 from clients_api.upkeep import metrics
+from clients_api.web.routing import LINE_BYTES
 
 SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
+
+# It takes no larger limit_request_line than this, or none at all; then a line that never ends would
+# be read into memory.
+message.MAX_REQUEST_LINE = LINE_BYTES
 
 
 def settings(workers: int = 1, threads: int = 4) -> dict[str, Any]:
@@ -32,6 +38,8 @@ def settings(workers: int = 1, threads: int = 4) -> dict[str, Any]:
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "forwarded_allow_ips": "*",
+        "limit_request_line": LINE_BYTES,
+        "limit_request_field_size": LINE_BYTES,
         "keepalive": 5,
         "timeout": 60,
         "graceful_timeout": 30,

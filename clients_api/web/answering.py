@@ -14,7 +14,7 @@ from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.fields import sentence
 
-from . import conditional
+from . import conditional, routing
 from .errors import unprocessable
 from .messages import Response
 from .paging import Page, Paging, link_header
@@ -72,8 +72,8 @@ class Answerer:
         payload = {"data": data, "meta": page.meta, "message": self._answer.message}
         response = _json(orjson.dumps(payload), self._answer.status)
         if page.links:
-            path = quote(request.script_root + request.path)
-            response.headers["Link"] = link_header(path, request.query_string, page.links)
+            address = routing.root(request) + quote(request.path)
+            response.headers["Link"] = link_header(address, request.query_string, page.links)
         return response
 
     def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:
@@ -94,8 +94,8 @@ class Answerer:
         if is_state:
             response.headers["ETag"] = f'"{tag}"'
         if answer.location:
-            path = quote(request.script_root + request.path.rstrip("/"))
-            response.headers["Location"] = f"{path}/{record['id']}"
+            address = routing.root(request) + quote(request.path.rstrip("/"))
+            response.headers["Location"] = f"{address}/{record['id']}"
         return response
 
 

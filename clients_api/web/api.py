@@ -165,7 +165,7 @@ class Api(flask_smorest.Api):
                     "contact": document.CONTACT,
                     "license": document.LICENSE,
                 },
-                "servers": [{"url": "/"}],
+                "servers": [{"url": app.config["PUBLIC_URL"] or "/"}],
             },
         )
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import flask
 import peewee
@@ -81,9 +82,9 @@ class HostAuthenticator:
 
     The host sees the request without its body: read by the host, it would be lost to the API.
 
-    A browser sends the host's cookies along whichever site's page makes the call. So a call that
-    comes from another site, as browsers tell in Sec-Fetch-Site (Fetch Metadata), changes nothing,
-    unless its origin is one of CORS_ORIGINS.
+    A browser sends the host's cookies along whichever page makes the call. So a call that comes
+    from another origin, as browsers tell in Sec-Fetch-Site (Fetch Metadata) and Origin, changes
+    nothing, unless that is one of CORS_ORIGINS.
     """
 
     def __init__(self, host: flask.Flask, authenticate: HostLogin) -> None:
@@ -93,8 +94,8 @@ class HostAuthenticator:
     def __call__(self, request: flask.Request) -> Caller | None:
         """Return a caller of the scope that the host names; None where it names none.
 
-        Raises Refused, 403, for a change that another site asks for, and ValueError for a scope
-        that is none.
+        Raises Refused, 403, for a change that a page of another origin asks for, and ValueError for
+        a scope that is none.
         """
         if _is_forged(request):
             raise cross_site()
@@ -111,9 +112,27 @@ class HostAuthenticator:
 
 
 def _is_forged(request: flask.Request) -> bool:
-    if request.method in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
+    """Tell whether a page of another origin has a browser ask for a change.
+
+    The rule is that of CrossOriginProtection in Go's net/http.
+    """
+    if request.method in SAFE:
         return False
-    return request.headers.get("Origin") not in current_app.config["CORS_ORIGINS"]
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site in ("same-origin", "none"):
+        return False
+    # A browser of before 2023 tells the origin alone, and what is no browser nothing.
+    hosts = (request.host, request.headers.get("Host"))
+    if not site and (not origin or _host_of(origin) in hosts):
+        return False
+    return origin not in current_app.config["CORS_ORIGINS"]
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc or origin  # `null`, which is no host's
+    except ValueError:
+        return origin
 
 
 def require(caller: Caller | None, scope: str) -> Caller:

@@ -7,6 +7,9 @@ a filter that was left blank by mistake is refused, not dropped.
 
 from __future__ import annotations
 
+import codecs
+import collections
+import json
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -25,6 +28,7 @@ from . import current_app
 from .errors import Refused, too_large
 
 PAIRS_MAX = 1000
+TWICE = object()  # in place of the value of a parameter that comes twice and is no array
 
 # tags[] and tags[3], as PHP's http_build_query, jQuery and curl users write them
 _ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index>[0-9]{0,9})\]")
@@ -47,7 +51,7 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
     In: `arrays`, the names of the parameters that are arrays, which in a form can't be told from
     a single value. Raises Refused: 413, 415, or 400 for a body that is not what its type says.
     """
-    data = _read_bytes(request)
+    data = read_bytes(request).removeprefix(codecs.BOM_UTF8)
     if not data:
         return {}
     kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
@@ -55,6 +59,12 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
     if kind == JSON or kind.endswith("+json"):
         params = _read_json(data)
     elif kind == FORM:
+        if data.lstrip()[:1] in (b"{", b"["):  # curl -d says that whatever it sends is a form
+            raise Refused(
+                400,
+                f"The body looks like JSON, but its Content-Type is {FORM}; "
+                f"send it with the header Content-Type: {JSON}.",
+            )
         params = _collect(_decode_pairs(data, "The body"), arrays)
     elif kind == MULTIPART:
         params = _collect(_read_multipart(data, options.get("boundary", "")), arrays)
@@ -70,11 +80,19 @@ def read_file(request: flask.Request, media_types: Collection[str]) -> dict[str,
 
     Raises Refused: 413, or 415 for a type that is none of `media_types`.
     """
-    data = _read_bytes(request)
+    data = read_bytes(request)
     kind = parse_options_header(request.environ.get("CONTENT_TYPE", ""))[0].lower()
     if kind not in media_types:
         raise Refused(415, f"The body must be {' or '.join(media_types)}; say it in Content-Type.")
     return {"data": data, "media_type": kind}
+
+
+def read_bytes(request: Any) -> bytes:
+    """Return the bytes of the body, which are read once. Raises Refused: 400, 413, 415."""
+    if request.body is None:
+        request.body = _read_bytes(request)
+    data: bytes = request.body
+    return data
 
 
 def _read_bytes(request: flask.Request) -> bytes:
@@ -123,7 +141,18 @@ def _read_json(data: bytes) -> dict[str, Any]:
         raise Refused(400, f"The body is not valid JSON: {why} ({place}).") from error
     if not isinstance(value, dict):
         raise Refused(400, "The body must be a JSON object.")
-    return value
+    # Each name stands before a colon: only where there are more, one may have come twice.
+    return value | _twice(data) if data.count(b":") > len(value) else value
+
+
+def _twice(data: bytes) -> dict[str, Any]:
+    """Return TWICE for each name that a JSON object has more than once; of all the last counts."""
+    try:
+        pairs = json.loads(data, object_pairs_hook=list, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise Refused(400, "The body is nested too deeply.") from error
+    counts = collections.Counter(name for name, _ in pairs)
+    return {name: TWICE for name, count in counts.items() if count > 1}
 
 
 def _decode(data: bytes, what: str) -> str:
@@ -200,7 +229,7 @@ def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[
     for name, value in pairs:
         match = _ELEMENT.fullmatch(name)
         if match is None and name not in arrays:
-            single[name] = value  # of several, the last counts, as in PHP
+            single[name] = TWICE if name in single else value
             continue
         name, index = (match["name"], match["index"]) if match else (name, "")
         found = elements.setdefault(name, [])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import flask
 from werkzeug.http import parse_etags
 
 from .errors import Refused
+
+_CODING = re.compile(r"(--?|;|:)(gzip|br|zstd|deflate)\Z")  # as Apache, Jetty and others write it
 
 
 def entity_tag(data: bytes) -> str:
@@ -18,7 +21,7 @@ def entity_tag(data: bytes) -> str:
 def is_unchanged(request: flask.Request, tag: str) -> bool:
     """Tell whether the caller has this state of the record already (If-None-Match)."""
     header = request.environ.get("HTTP_IF_NONE_MATCH")
-    return header is not None and parse_etags(header).contains_weak(tag)
+    return header is not None and (header.strip() == "*" or tag in _tags(header))
 
 
 def wanted_state(request: flask.Request) -> str | None:
@@ -31,8 +34,16 @@ def require_match(header: str, tag: str, noun: str) -> None:
 
     What follows a dot in a tag stands for other records, that were included; they don't count.
     """
-    wanted = parse_etags(header)
-    # werkzeug reads the empty tag, "", as None.
-    states = {state.partition(".")[0] for state in wanted.as_set() if state is not None}
-    if not (wanted.star_tag or tag in states):
+    states = {state.partition(".")[0] for state in _tags(header)}
+    if header.strip() != "*" and tag not in states:
         raise Refused(412, f"The {noun} has changed since you read it.")
+
+
+def _tags(header: str) -> set[str]:
+    """Return the tags of a header as we wrote them.
+
+    A proxy that compresses an answer makes its tag weak, or puts the coding behind it.
+    """
+    sent = parse_etags(header).as_set(include_weak=True)
+    # werkzeug reads the empty tag, "", as None.
+    return {_CODING.sub("", tag) for tag in sent if tag is not None}

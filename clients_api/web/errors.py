@@ -55,9 +55,10 @@ def forbidden() -> Refused:
 
 
 def cross_site() -> Refused:
-    """Make the answer to a change that a page of another site has a browser ask for."""
+    """Make the answer to a change that a page of another origin has a browser ask for."""
     return Refused(
-        HTTPStatus.FORBIDDEN, "This call came from a page of another site, and was not carried out."
+        HTTPStatus.FORBIDDEN,
+        "This call came from a page of another origin, and was not carried out.",
     )
 
 

@@ -13,8 +13,9 @@ from clients_api.schemas.base import Schema
 from clients_api.schemas.custom_field import read_values
 from clients_api.schemas.fields import sentence
 
-from .bodies import read_body, read_file, read_query
+from .bodies import TWICE, read_body, read_file, read_query
 from .errors import unprocessable
+from .routing import take_method
 
 
 class Loaded(NamedTuple):
@@ -69,6 +70,7 @@ class Loader:
             body = Loaded(read_file(request, self._file_types), {}, [])
         elif self._writes or ("CONTENT_LENGTH" in request.environ and request.content_length):
             params = read_body(request, self._body_arrays)
+            take_method(request, params)
             if params or self._takes_body:
                 body = self._read(self._body, params)
         ignored = query.ignored + body.ignored
@@ -82,14 +84,17 @@ class Loader:
 
     @staticmethod
     def _read(schema: Schema, params: dict[str, Any], *, filters: bool = False) -> Loaded:
-        values, errors = schema.read(params)
+        once = {name: value for name, value in params.items() if value is not TWICE}
+        values, errors = schema.read(once)
         ignored = [name for name in params if name not in schema.parameters]
         if schema.takes_custom_fields and (ignored or not filters):
             definitions = CustomField.definitions()
-            values["custom"], more = read_values(definitions, params, filters=filters)
+            values["custom"], more = read_values(definitions, once, filters=filters)
             errors |= more
             custom = {definition.name for definition in definitions}
             ignored = [name for name in ignored if name not in custom]
+        for name in params.keys() - once.keys() - set(ignored):
+            errors[name] = [sentence("twice", name)]
         return Loaded(values, errors, ignored)
 
     def _all_errors(

@@ -17,7 +17,7 @@ from .auth import Caller
 # Of every answer that does not say otherwise.
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
+    ("Cache-Control", "no-store, no-transform"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
@@ -28,6 +28,8 @@ class Request(flask.Request):
     """A request, with what is known of it on its way."""
 
     caller: Caller | None = None
+    is_counted = False  # whether it is known who calls, and the call counted
+    body: bytes | None = None  # None until it is read
     ignored: Iterable[str] = ()
     rate_headers: Mapping[str, str] = {}
 

@@ -18,7 +18,7 @@ from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.paging import PageQuerySchema
 
-from . import conditional, current_app, repeats
+from . import conditional, current_app, repeats, routing
 from . import request as web_request
 from .answering import Answer, Answerer, Include
 from .errors import unprocessable
@@ -68,6 +68,7 @@ class Operation(OperationDocs):
         self.path = path
         self.writes = method in WRITING
         self.has_record = "<id:id>" in path
+        self.changes_record = self.writes and path.endswith("<id:id>")
         self.scope = getattr(view, "_scope", resource.write if self.writes else resource.read)
         self.answer: Answer = view._answer
         self.query: Schema = getattr(
@@ -96,28 +97,37 @@ class Operation(OperationDocs):
         app = current_app._get_current_object()
         request = web_request._get_current_object()
         caller = app.admit(request, self.scope)
-        call = Call(app, request, path, *self._loader.load(request, path))
+        routing.require_meant(request, path.get("title", ""), changes=self.changes_record)
         if not self.writes:
-            return self._run(call)
+            return self._run(self._load(app, request, path))
         key = repeats.key_of(request)
         if key is not None:
-            return self._run_once(call, caller.name, key)
+            return self._run_once(app, request, path, caller.name, key)
+        call = self._load(app, request, path)
         with app.database.writing():
             return self._run(call)
 
-    def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
-        asked = repeats.fingerprint(call.request, call.body)
-        with call.app.repeats.one_at_a_time(caller, key):
+    def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
+        return Call(app, request, path, *self._loader.load(request, path))
+
+    def _run_once(
+        self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
+    ) -> flask.Response:
+        asked = repeats.fingerprint(request)
+        with app.repeats.one_at_a_time(caller, key):
+            # Before anything else is looked at: what was right then may be wrong by now.
             response = repeats.stored(caller, key, asked)
             if response is not None:
                 return response
-            with call.app.database.writing():
+            call = self._load(app, request, path)
+            with app.database.writing():
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:
+                    request.ignored = ()  # the stored answer says it
                     return response
                 response = self._run(call)
-                repeats.keep(caller, key, asked, response, self.answer.secret)
+                repeats.keep(caller, key, asked, request, response, self.answer.secret)
             return response
 
     def _run(self, call: Call) -> flask.Response:

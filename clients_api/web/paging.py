@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import orjson
 
@@ -121,16 +121,19 @@ class Paging:
         return hashlib.blake2b(place + data, digest_size=8).digest()
 
 
-def link_header(path: str, query: bytes, links: Mapping[str, Link]) -> str:
+def link_header(address: str, query: bytes, links: Mapping[str, Link]) -> str:
     """Write a Link header (RFC 8288) with the addresses of neighbouring pages.
 
-    In: the path; the query string as it was asked; and for each relation the one parameter that
-    differs in it, a number or a cursor, which need no escapes. The addresses are relative to the
-    host, so that no forged Host header gets into an answer.
+    In: the address of the list; the query string as it was asked; and for each relation the one
+    parameter that differs in it, a number or a cursor, which need no escapes.
     """
     pairs = quote(query, safe=_QUERY_SAFE).split("&")
-    same = [pair for pair in pairs if pair and pair.partition("=")[0] not in ("page", "cursor")]
-    address = f"{path}?" + "".join(f"{pair}&" for pair in same)
+    same = [pair for pair in pairs if pair and _name(pair) not in ("page", "cursor")]
+    address = f"{address}?" + "".join(f"{pair}&" for pair in same)
     return ", ".join(
         f'<{address}{name}={value}>; rel="{relation}"' for relation, (name, value) in links.items()
     )
+
+
+def _name(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import flask
 import orjson
+from werkzeug.http import parse_options_header
 
 from clients_api.models.idempotency import Answer, Idempotency
+from clients_api.openapi import MULTIPART
 
 from . import current_app
+from .bodies import read_bytes
 from .errors import Refused, unprocessable
+from .messages import ignored_header
 
 WAIT_SECONDS = 5
 LENGTH = 255
@@ -65,15 +69,19 @@ def key_of(request: flask.Request) -> str | None:
     return key
 
 
-def fingerprint(request: flask.Request, body: Mapping[str, Any]) -> str:
-    """Identify what a request asks. In: its loaded body, the same whatever it was encoded as."""
-    asked = [request.method, request.path, request.query_string.decode("latin-1"), body]
-    data = orjson.dumps(
-        asked,
-        option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
-        default=bytes.hex,  # of a body that is a file
-    )
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def fingerprint(request: flask.Request) -> str:
+    """Identify what a request asks by what was sent, byte for byte.
+
+    But for the boundary of a multipart form, which clients make up anew for each try.
+    """
+    kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
+    body = read_bytes(request)
+    if kind.lower() == MULTIPART and (boundary := options.pop("boundary", "")):
+        body = body.replace(boundary.encode("latin-1", "replace"), b"")
+    sent = (request.method, request.path, request.environ.get("QUERY_STRING", ""), kind, options)
+    digest = hashlib.blake2b(repr(sent).encode("utf-8", "surrogateescape"), digest_size=16)
+    digest.update(body)
+    return digest.hexdigest()
 
 
 def stored(caller: str, key: str, asked: str) -> flask.Response | None:
@@ -92,7 +100,12 @@ def stored(caller: str, key: str, asked: str) -> flask.Response | None:
 
 
 def keep(
-    caller: str, key: str, asked: str, response: flask.Response, secret: Iterable[str]
+    caller: str,
+    key: str,
+    asked: str,
+    request: Any,
+    response: flask.Response,
+    secret: Iterable[str],
 ) -> None:
     """Store an answer, in the transaction of the change that it tells of.
 
@@ -104,5 +117,7 @@ def keep(
         payload["data"] = {n: v for n, v in payload["data"].items() if n not in secret}
         body = orjson.dumps(payload)
     headers = {n: response.headers[n] for n in KEPT_HEADERS if n in response.headers}
+    if request.ignored:
+        headers["Ignored-Parameters"] = ignored_header(request.ignored)
     answer = Answer(asked, response.status_code, orjson.dumps(headers).decode(), body)
     Idempotency.keep(caller, key, answer)

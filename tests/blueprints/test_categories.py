@@ -64,7 +64,7 @@ def test_a_category_is_made(api):
     assert response.status_code == 201
     category = response.get_json()["data"]
     assert response.get_json()["message"] == "Category created successfully."
-    assert response.headers["Location"] == f"/api/categories/{category['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/categories/{category['id']}"
     assert category["dates"]["created"] == category["dates"]["updated"]
     assert list(category) == OBJECT
     assert category == {

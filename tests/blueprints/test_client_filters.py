@@ -64,8 +64,9 @@ FILTERS = [
     ("tag=c", []),
     ("tag=a&tag=c", []),
     ("email=ONE@acme.example", [1]),
-    ("email=one@acme", []),
-    ("email=%25", []),
+    ("email=one@ACME.example", [1]),
+    ("email=nobody@acme.example", []),
+    ("search=", [3, 2, 1]),
     ("owner_id=1", [1]),
     ("owner_id=99", []),
     ("status=active&category_id=3", []),
@@ -161,6 +162,19 @@ WRONG = [
     ("created_before=2026-02-30", "The created before must be a valid date."),
     ("updated_after=", "The updated after must be a valid date."),
     ("updated_before=1", "The updated before must be a valid date."),
+    ("email=", "The email must be a valid email address."),
+    ("email=notanemail", "The email must be a valid email address."),
+    ("email=one@acme", "The email must be a valid email address."),
+    ("email=%25", "The email must be a valid email address."),
+    ("email[]=one@acme.example", "The email must be a string."),
+    ("status=active&status=suspended", "The status may be given only once."),
+    ("category_id=1&category_id=2", "The category id may be given only once."),
+    ("search=a&search=a", "The search may be given only once."),
+    ("limit=1&limit=2", "The limit may be given only once."),
+    ("cursor=&cursor=", "The cursor may be given only once."),
+    ("include=", "The selected include is invalid."),
+    ("owner_id=", "The owner id must be an integer."),
+    ("page=", "The page must be an integer."),
     ("email=%00", "The email contains characters that are not allowed."),
 ]
 
@@ -193,8 +207,12 @@ def test_clients_are_filtered_by_a_custom_field(api, make_client, ids, kind):
     assert ids(f"custom={quote(str(other))}") == []
     assert ids(f"custom={quote(str(value))}&status=suspended") == []
     if sentence is not None:
-        for wrong in ("maybe", ""):
-            expect_error(api.get(f"/clients?custom={wrong}"), 422, custom=sentence)
+        expect_error(api.get("/clients?custom=maybe"), 422, custom=sentence)
+    # A text that was left blank listed nothing.
+    blank = sentence or "The selected custom is invalid."
+    expect_error(api.get("/clients?custom="), 422, custom=blank)
+    twice = f"/clients/export?custom={value}&custom={value}"
+    expect_error(api.get(twice), 422, custom="The custom may be given only once.")
 
 
 def test_two_custom_fields_must_both_match(api, make_client, ids):

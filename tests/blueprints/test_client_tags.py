@@ -1,5 +1,6 @@
 """The tags of a client: set, added, taken away."""
 
+import json
 from urllib.parse import quote
 
 import pytest
@@ -187,7 +188,7 @@ def test_updated_moves_with_the_tags(api, client, put_tags, method, path, body):
 
 
 @pytest.mark.parametrize(
-    "title", ["/lead", "/", "//", "trail/", "a//b", "..", "%2F", "?", "#", "é"]
+    "title", ["/lead", "/", "//", "trail/", "a//b", "...", ".a/..b", "%2F", "?", "#", "é"]
 )
 def test_a_tag_is_taken_off_whatever_its_title(api, make_client, title):
     # A title that began with a slash was a path that is none.
@@ -195,3 +196,36 @@ def test_a_tag_is_taken_off_whatever_its_title(api, make_client, title):
     answer = api.delete(f"{path}/{quote(title, safe='')}")
     assert answer.status_code == 200
     assert answer.get_json()["data"]["tags"] == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [".", "..", "../../2", "a/..", "a/./b", "..\\..\\2", "%2e%2E", ".%2e/x", "\u2025", ". "],
+)
+def test_a_title_that_would_be_folded_into_another_address_is_refused(
+    api, client, make_client, title
+):
+    # Every client sent `DELETE /clients/1/tags/..` as `DELETE /clients/1/`: the client was gone.
+    make_client(tags=["vip"])
+    path = f"/clients/{client['id']}/tags"
+    for method in ("PUT", "POST"):
+        response = api.call(method, path, json={"tags": ["ok", title]})
+        expect_error(response, 422, **{"tags.1": "The tags.1 format is invalid."})
+    response = api.patch("/tags/1", {"title": title})
+    expect_error(response, 422, title="The title format is invalid.")
+    person = {"first_name": "A", "last_name": "B", "email": "a@b.example"}
+    expect_error(api.post("/clients", {**person, "tags": [title]}), 422)
+    row = json.dumps({**person, "tags": [title]})
+    response = api.post("/clients/import", data=row, content_type="application/x-ndjson")
+    assert "format is invalid" in str(expect_error(response, 422)["errors"])
+    assert [tag["title"] for tag in api.get("/tags").get_json()["data"]] == ["vip"]
+
+
+@pytest.mark.parametrize("title", ["..", "../../2"])
+def test_a_title_of_dots_from_before_can_be_taken_off(app, api, client, put_tags, title):
+    put_tags("a", "b", "c")
+    app.database.execute_sql("UPDATE tag SET title = ? || id, title_key = ? || id", (title, title))
+    app.database.execute_sql("UPDATE tag SET title = ?, title_key = ? WHERE id = 1", (title, title))
+    assert put_tags("x")[0] == "x"
+    assert api.patch("/tags/1", {"title": "named"}).status_code == 200
+    assert api.delete("/tags/2").status_code == 200

@@ -98,8 +98,8 @@ def test_creating_a_client_answers_201_with_its_place_and_a_message(api):
     assert set(response.get_json()) == {"data", "message"}
     assert response.get_json()["message"] == "Client created successfully."
     location = response.headers["Location"]
-    assert location == f"/api/clients/{response.get_json()['data']['id']}"
-    found = api.get(location.removeprefix("/api"))
+    assert location == f"http://localhost/api/clients/{response.get_json()['data']['id']}"
+    found = api.get(location.removeprefix("http://localhost/api"))
     assert found.get_json()["data"] == response.get_json()["data"]
     assert found.get_json()["message"] == "Client retrieved successfully."
 

@@ -49,7 +49,7 @@ def test_a_contact_of_a_client_is_made(api, make_client):
     assert response.status_code == 201
     assert response.get_json()["message"] == "Contact created successfully."
     contact = response.get_json()["data"]
-    assert response.headers["Location"] == f"/api/contacts/{contact['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/contacts/{contact['id']}"
     dates = contact["dates"]
     assert dates["created"] == dates["updated"]
     assert contact == {
@@ -226,3 +226,31 @@ WRONG = [
 def test_a_value_that_is_not_allowed_is_no_guess(api, people):
     for name, value, sentence in WRONG:
         expect_error(api.get(f"/contacts?{name}={value}"), 422, **{name: sentence})
+
+
+def test_contacts_are_found_by_their_address_as_uniqueness_compares_it(api, make_contact):
+    # It was no filter, and all were listed.
+    found = make_contact(email="Kim@acme.example")
+    make_contact(email="kim2@acme.example")
+    for address in ("kim@acme.example", "KIM@ACME.example"):
+        answer = api.get(f"/contacts?email={address}").get_json()
+        assert [contact["id"] for contact in answer["data"]] == [found["id"]]
+        assert answer["meta"]["total"] == 1
+    assert api.get("/contacts?email=no@acme.example").get_json()["data"] == []
+    sentence = "The email must be a valid email address."
+    for wrong in ("", "notanemail"):
+        expect_error(api.get(f"/contacts?email={wrong}"), 422, email=sentence)
+    twice = "/contacts?email=a@b.example&email=c@b.example"
+    expect_error(api.get(twice), 422, email="The email may be given only once.")
+    api.delete(f"/contacts/{found['id']}")
+    assert api.get("/contacts?email=kim@acme.example").get_json()["data"] == []
+
+
+@pytest.mark.parametrize("path", ["/contacts", "/team", "/categories", "/tags", "/custom-fields"])
+def test_no_filter_that_is_left_blank_lists_all_but_search(api, path):
+    """`search` does, for every text contains the empty one; `cursor` begins."""
+    operation = api.get("/openapi.json").get_json()["paths"][f"/api{path}"]["get"]
+    names = {p["name"] for p in operation["parameters"] if p.get("in") == "query"}
+    assert names > {"page", "limit", "sort"}
+    for name in names - {"search", "q", "cursor"}:
+        assert name in expect_error(api.get(f"{path}?{name}="), 422)["errors"]

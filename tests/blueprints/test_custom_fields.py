@@ -34,7 +34,7 @@ def test_a_field_is_defined(api):
     assert response.status_code == 201
     field = response.get_json()["data"]
     assert response.get_json()["message"] == "Custom field created successfully."
-    assert response.headers["Location"] == f"/api/custom-fields/{field['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/custom-fields/{field['id']}"
     assert list(field) == OBJECT
     assert field["dates"]["created"] == field["dates"]["updated"]
     assert field == {"id": 1, **body, "options": OPTIONS, "position": 7, "dates": field["dates"]}

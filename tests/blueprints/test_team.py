@@ -42,7 +42,7 @@ def test_a_member_is_made(api, role_id, role):
     assert response.status_code == 201
     member = response.get_json()["data"]
     assert response.get_json()["message"] == "Team member created successfully."
-    assert response.headers["Location"] == f"/api/team/{member['id']}"
+    assert response.headers["Location"] == f"http://localhost/api/team/{member['id']}"
     assert list(member) == OBJECT
     assert member["dates"]["created"] == member["dates"]["updated"]
     assert member == {

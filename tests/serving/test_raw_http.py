@@ -222,9 +222,9 @@ def test_a_caller_that_waits_for_leave_to_send_gets_it(server, connect):
     ("data", "status"),
     [
         (b"GET /" + b"a" * 70_000, 414),
-        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n\r\n", 414),
         (HEALTH[:-2] + b"X: " + b"a" * 70_000, 431),
-        (HEALTH[:-2] + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (HEALTH[:-2] + b"X: " + b"a" * 17_000 + b"\r\n\r\n", 431),
         (HEALTH[:-2] + b"X: y\r\n" * 101 + b"\r\n", 431),
         (HEALTH[:-2] + b"X: y\r\n" * 12_000, 431),
     ],

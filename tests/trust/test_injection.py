@@ -246,7 +246,6 @@ def test_no_setting_adds_a_header_to_a_mail(tmp_path, address):
 
 
 FORGED = {
-    "Host": "evil.example",
     "X-Forwarded-Host": "evil.example",
     "X-Forwarded-Prefix": "/evil.example",
     "X-Forwarded-Server": "evil.example",
@@ -256,12 +255,55 @@ FORGED = {
 }
 
 
-def test_no_answer_follows_a_forged_host(api):
+def test_no_answer_follows_what_anybody_says_of_the_host(api):
     made = api.post("/clients", CLIENT, headers=FORGED)
-    assert made.headers["Location"] == "/api/clients/1"
+    assert made.headers["Location"] == "http://localhost/api/clients/1"
     for path in ("/clients?limit=1", "/clients/1", "/openapi.json", "/nothing", "/docs"):
         response = api.get(path, headers=FORGED)
         assert "evil" not in str(response.headers) + response.get_data(as_text=True), path
+
+
+def test_with_a_public_url_no_answer_follows_a_forged_host_either(make_app):
+    app = make_app(PUBLIC_URL="https://acme.example", TRUSTED_PROXIES=1)
+    api = Caller(app, issue_key(app))
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    made = api.post("/clients", CLIENT, headers=forged)
+    assert made.headers["Location"] == "https://acme.example/api/clients/1"
+    for path in ("/clients?limit=1", "/clients/1", "/openapi.json", "/nothing", "/docs"):
+        response = api.get(path, headers=forged)
+        assert "evil" not in str(response.headers) + response.get_data(as_text=True), path
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "a b",
+        'a"b',
+        "a>, <http://evil.example",
+        "a/b",
+        "u@a",
+        "a?b",
+        "a#b",
+        "[::1",
+        "a:b",
+        "a\\b",
+        "a:999999",
+        "é.example",
+        "a%2f",
+        "a;b",
+        "x" * 300,
+    ],
+)
+def test_a_host_that_is_none_gets_into_no_address(api, host):
+    # Then they are relative: what is wrong would break the header, or lead elsewhere.
+    overrides = {"HTTP_HOST": host.encode().decode("latin-1")}
+    made = api.post("/clients", CLIENT, environ_overrides=overrides)
+    assert made.headers["Location"] == "/api/clients/1"
+    link = api.get("/clients", environ_overrides=overrides).headers["Link"]
+    assert link.startswith("</api/clients?page=1>;")
+    document = api.get("/openapi.json", environ_overrides=overrides).get_json()
+    assert document["servers"] == [{"url": "/"}]
 
 
 @pytest.mark.parametrize("header", ["HTTP_X_REQUEST_ID", "HTTP_ORIGIN", "HTTP_IDEMPOTENCY_KEY"])

@@ -123,13 +123,6 @@ def test_an_empty_string_means_null(api, make_client, value):
     expect_error(api.patch(f"/clients/{client['id']}", body), 422, client_company_name=sentence)
 
 
-def test_of_a_parameter_given_twice_the_last_counts(api, make_client):
-    client = make_client()
-    form = [("client_company_name", "First"), ("client_company_name", "Last")]
-    changed = api.call("PATCH", f"/clients/{client['id']}", form=form).get_json()["data"]
-    assert changed["company_name"] == "Last"
-
-
 def test_a_plus_and_percent_escapes_are_decoded_in_forms(api, make_client):
     client = make_client()
     data = b"client_company_name=A+%26+B%2B%C3%89"

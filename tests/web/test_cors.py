@@ -81,7 +81,21 @@ def test_all_but_the_preflight_needs_a_key_all_the_same(open_app):
         expect_error(response, 401)
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     expect_error(anonymous.call("OPTIONS", "/clients"), 401)
-    expect_error(anonymous.call("OPTIONS", "/nothing", headers=PREFLIGHT), 401)
+    expect_error(anonymous.call("OPTIONS", "/nothing"), 401)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/clients/1/nothing", "/clients//1", "/../nothing"])
+def test_a_page_sees_that_a_path_is_none(open_app, path):
+    # Its preflight was a 401, and all that the page heard of the call was that it failed.
+    preflight = Caller(open_app, None).call("OPTIONS", path, headers=PREFLIGHT)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    api = Caller(open_app, issue_key(open_app))
+    response = api.call("PATCH", path, headers={"Origin": ORIGIN})
+    expect_error(response, 404, "Not found.")
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    expect_error(api.call("OPTIONS", path), 404, "Not found.")
 
 
 def test_a_star_lets_every_origin_in_without_credentials(make_app):

@@ -250,14 +250,14 @@ def test_what_a_caller_says_before_the_proxies_is_not_believed(make_app, proxies
     assert results == [401, 401, 429]
 
 
-def test_a_trusted_proxy_may_say_the_scheme_and_nothing_else(make_app):
+def test_a_trusted_proxy_may_say_scheme_host_and_prefix_and_nothing_else(make_app):
     page = make_app(TRUSTED_PROXIES=1).test_client()
     forwarded = {
         "X-Forwarded-Proto": "https",
-        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Host": "evil.example, crm.example",
         "X-Forwarded-Port": "99",
-        "X-Forwarded-Prefix": "/evil",
+        "X-Forwarded-Prefix": "/evil, /crm",
     }
     html = page.get("/", headers=forwarded).get_data(as_text=True)
-    assert '"https://localhost/api/clients?limit=5"' in html
+    assert '"https://crm.example/crm/api/clients?limit=5"' in html
     assert "evil" not in html
