@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import flask
@@ -102,12 +103,16 @@ class Operation(OperationDocs):
             return self._run(call)
         key = repeats.key_of(request)
         if key is None:
-            with app.database.writing():
+            with self._writing(app):
                 response = self._run(call)
         else:
             response = self._run_once(call, caller.name, key)
         app.after_commit(request)
         return response
+
+    def _writing(self, app: Any) -> AbstractContextManager[None]:
+        # A file has come a long way, and is rare: it may wait where others are sent away.
+        return app.database.writing(patiently=bool(self.file_types))
 
     def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
         asked = repeats.fingerprint(call.request, call.body)
@@ -115,7 +120,7 @@ class Operation(OperationDocs):
             response = repeats.stored(caller, key, asked)
             if response is not None:
                 return response
-            with call.app.database.writing():
+            with self._writing(call.app):
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:

@@ -17,6 +17,7 @@ import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
 from .known import Known
+from .turns import Turns
 
 BUSY_SECONDS = 10
 TRY_AGAIN_SECONDS = 0.0005
@@ -47,7 +48,7 @@ class Database(peewee.SqliteDatabase):
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._open_lock = threading.Lock()
         self._of_thread = threading.local()
-        self._writer = threading.Lock()
+        self.turns = Turns()
         # A connection that was opened while the file could not be written never writes, and SQLite
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
@@ -103,16 +104,22 @@ class Database(peewee.SqliteDatabase):
                         raise
                 time.sleep(TRY_AGAIN_SECONDS)
 
+    def reserve_for_readers(self, threads: int) -> None:
+        """Let so few of a server's threads wait to write that two, if there are, go on to read."""
+        self.turns.places = max(1, threads - 2)
+
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, *, patiently: bool = False) -> Iterator[None]:
         """Run one transaction that writes; the threads of this process wait for each other.
 
         SQLite lets whoever waits try again after pauses, and takes the first that happens to try:
-        of many that wait, some would not get their turn in time. Raises what `is_busy` knows.
+        of many that wait, some would not get their turn in time. Raises what `is_busy` knows; at
+        once where so many wait in vain that none would be left to read, unless this is to be done
+        `patiently`.
         """
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
-        if not self._writer.acquire(timeout=BUSY_SECONDS):
-            raise Busy("Other threads of this process are writing")
+        if not self.turns.take(deadline, patiently):
+            raise Busy("Others are writing")
         try:
             with self.atomic(deadline=deadline):
                 yield
@@ -120,7 +127,7 @@ class Database(peewee.SqliteDatabase):
             self._renew_if_stale(error)
             raise
         finally:
-            self._writer.release()
+            self.turns.end()
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:
