@@ -6,6 +6,7 @@ Each caller has an address of its own in 127.0.0.0/8, for nginx limits what one 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import gzip
 import http.client
 import itertools
@@ -39,6 +40,7 @@ CHALLENGES = "/var/www/html"
 BIG = 60  # clients whose list has some megabytes
 
 MAIN = """
+user {user};
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -93,7 +95,7 @@ class Nginx:
             config = config.replace(old, new)
         folder.mkdir()
         (folder / "clients-api.conf").write_text(config)
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=getpass.getuser()))
         self.folder = folder
         self.process = subprocess.Popen(
             [str(NGINX), "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
@@ -394,10 +396,9 @@ def test_what_nginx_refuses_is_answered_in_the_shape_of_all_errors(
 
 def test_what_is_large_but_allowed_reaches_the_service(build: Callable[..., House]) -> None:
     house = build()
-    # Limits of the servers themselves are others: the address has what each of them takes.
-    answer = house.call("GET", f"/api/clients?search={'x' * 3000}")
-    assert "X-Request-ID" in answer.headers
-    assert "nginx" not in str(answer.headers)
+    # The servers have limits of their own; here it is not nginx that refuses.
+    answer = house.call("GET", f"/api/clients?search={'x' * 16_000}")
+    assert b"The address is too long." not in answer.data
     own = house.call("POST", "/api/clients", {"client_description": "x" * 1_050_000})
     assert (own.status, own.message) == (413, "The body may not be larger than 1048576 bytes.")
     rows = "".join(f"A,B,a{n}@acme.example,{'x' * 20_000}\n" for n in range(200))
@@ -422,7 +423,7 @@ def test_answers_are_compressed_and_their_tags_count(build: Callable[..., House]
     assert same.status == 304
 
 
-PAGE_FILES = ("/api/docs/docs.js", "/api/docs/docs.css")
+PAGE_FILES = ("/api/docs/swagger-ui-bundle.js", "/api/docs/swagger-ui.css")
 
 
 def test_plain_http_leads_to_https_and_proves_the_name(build: Callable[..., House]) -> None:
