@@ -157,7 +157,8 @@ class House:
     def raw(self, data: bytes) -> Answer:
         """Send bytes, and return the answer to them."""
         with self.nginx.dial() as line:
-            line.sendall(data)
+            with contextlib.suppress(OSError):  # it may be refused before all of it is there
+                line.sendall(data)
             response = http.client.HTTPResponse(line)
             response.begin()
             return Answer(response.status, response.headers, response.read())
@@ -348,8 +349,9 @@ def test_below_a_path_of_a_site_addresses_in_answers_lead_back(
     following = pages['rel="next"']
     assert following.startswith(f"{origin}/crm/api/clients?")
     assert house.call("GET", following.removeprefix(origin)).status == 200
-    (server,) = house.call("GET", "/crm/api/openapi.json").json["servers"]
-    assert server["url"] in ("/crm/api", f"{origin}/crm/api")
+    spec = house.call("GET", "/crm/api/openapi.json").json
+    (path,) = [path for path in spec["paths"] if path.endswith("/clients")]
+    assert spec["servers"][0]["url"] + path == f"{origin}/crm/api/clients"
 
 
 OWNER = {"first_name": "J", "last_name": "D", "email": "j@acme.example"}
@@ -372,8 +374,8 @@ def test_what_nginx_refuses_is_answered_in_the_shape_of_all_errors(
         "no HTTP\r\n\r\n": (400, "The request is not valid HTTP."),
         f"GET /api/clients HTTP/1.1\r\n{key}\r\n": (400, "The request is not valid HTTP."),
         f"TRACE /api/clients{head}\r\n": (405, "Method not allowed."),
-        f"GET /api/clients?search={'x' * 40_000}{head}\r\n": (414, "The address is too long."),
-        f"GET /api/clients{head}X: {'x' * 40_000}\r\n\r\n": (431, "The headers are too large."),
+        f"GET /api/clients?search={'x' * 17_000}{head}\r\n": (414, "The address is too long."),
+        f"GET /api/clients{head}X: {'x' * 17_000}\r\n\r\n": (431, "The headers are too large."),
         f"POST /api/clients{head}Content-Length: 2000000\r\n\r\n": (
             413,
             "The body is too large.",
