@@ -55,7 +55,7 @@ class Service(flask.Flask):
         self._file: tuple[int, int] | None = None  # that is prepared
         self._preparing = threading.Lock()
         self.authenticate: Callable[[flask.Request], Caller | None] = KeyAuthenticator()
-        self.repeats = Repeats()
+        self.repeats = Repeats(self.database.turns)
         self.rate_limit = (
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )

@@ -93,6 +93,7 @@ def _post_fork(server: Any, worker: Any) -> None:
 def _post_worker_init(worker: Any) -> None:
     application = _service_of(worker)
     if isinstance(application, Service):
+        application.database.reserve_for_readers(worker.cfg.threads)
         worker.deliverer = Deliverer(application.database, application.config, application.prepare)
         worker.deliverer.start()
 
@@ -100,6 +101,7 @@ def _post_worker_init(worker: Any) -> None:
 def _worker_exit(server: Any, worker: Any) -> None:
     application = _service_of(worker)
     if isinstance(application, Service):
+        application.database.reserve_for_readers(worker.cfg.threads)
         worker.deliverer.stop()
         application.database.close_all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import flask
@@ -104,8 +105,12 @@ class Operation(OperationDocs):
         if key is not None:
             return self._run_once(app, request, path, caller.name, key)
         call = self._load(app, request, path)
-        with app.database.writing():
+        with self._writing(app):
             return self._run(call)
+
+    def _writing(self, app: Any) -> AbstractContextManager[None]:
+        # A file has come a long way, and is rare: it may wait where others are sent away.
+        return app.database.writing(patiently=bool(self.file_types))
 
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
         return Call(app, request, path, *self._loader.load(request, path))
@@ -120,7 +125,7 @@ class Operation(OperationDocs):
             if response is not None:
                 return response
             call = self._load(app, request, path)
-            with app.database.writing():
+            with self._writing(app):
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import flask
 import orjson
 from werkzeug.http import parse_options_header
 
+from clients_api.models.engines.turns import Turns
 from clients_api.models.idempotency import Answer, Idempotency
 from clients_api.openapi import MULTIPART
 
@@ -28,7 +30,8 @@ KEPT_HEADERS = ("Location", "ETag")
 class Repeats:
     """Which requests with an Idempotency-Key are running in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._running: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
 
@@ -40,7 +43,7 @@ class Repeats:
         """
         mark = caller, key
         with self._changed:
-            if not self._changed.wait_for(lambda: mark not in self._running, WAIT_SECONDS):
+            if not self._wait_for(mark):
                 raise Refused(
                     409,
                     "A request with this Idempotency-Key is still running. "
@@ -54,6 +57,13 @@ class Repeats:
             with self._changed:
                 self._running.discard(mark)
                 self._changed.notify_all()
+
+    def _wait_for(self, mark: tuple[str, str]) -> bool:
+        def come(seconds: float = 0) -> bool:
+            return self._changed.wait_for(lambda: mark not in self._running, seconds)
+
+        # What runs waits to write itself, perhaps, and who waits for it takes a thread as well.
+        return come() or self._turns.wait(come, time.monotonic() + WAIT_SECONDS)
 
 
 def key_of(request: flask.Request) -> str | None:

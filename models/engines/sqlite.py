@@ -18,6 +18,7 @@ import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
 from .known import Known
+from .turns import Turns
 
 BUSY_SECONDS = 10
 TRY_AGAIN_SECONDS = 0.0005
@@ -48,7 +49,7 @@ class Database(peewee.SqliteDatabase):
         self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._open_lock = threading.Lock()
         self._of_thread = threading.local()
-        self._writer = threading.Lock()
+        self.turns = Turns()
         # A connection that was opened while the file could not be written never writes, and SQLite
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
@@ -112,16 +113,22 @@ class Database(peewee.SqliteDatabase):
                         raise
                 time.sleep(TRY_AGAIN_SECONDS)
 
+    def reserve_for_readers(self, threads: int) -> None:
+        """Let so few of a server's threads wait to write that two, if there are, go on to read."""
+        self.turns.places = max(1, threads - 2)
+
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, *, patiently: bool = False) -> Iterator[None]:
         """Run one transaction that writes; the threads of this process wait for each other.
 
         SQLite lets whoever waits try again after pauses, and takes the first that happens to try:
-        of many that wait, some would not get their turn in time. Raises what `is_busy` knows.
+        of many that wait, some would not get their turn in time. Raises what `is_busy` knows; at
+        once where so many wait in vain that none would be left to read, unless this is to be done
+        `patiently`.
         """
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
-        if not self._writer.acquire(timeout=BUSY_SECONDS):
-            raise Busy("Other threads of this process are writing")
+        if not self.turns.take(deadline, patiently):
+            raise Busy("Others are writing")
         changes = self._of_thread.changes = self.observe()
         try:
             with self.atomic(deadline=deadline):
@@ -131,7 +138,7 @@ class Database(peewee.SqliteDatabase):
             raise
         finally:
             self._of_thread.changes = None
-            self._writer.release()
+            self.turns.end()
         if changes is not None:
             changes.committed()  # not sooner: whoever hears of it may want to write
 
