@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import itertools
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import flask
+import orjson
 
 from clients_api import signals
 from clients_api.files import exporting, importing
-from clients_api.files.formats import FORMATS, MEDIA_TYPES
+from clients_api.files.formats import FORMATS, MEDIA_TYPES, by_suffix
+from clients_api.files.rows import Rules
 from clients_api.models import Client
 from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
@@ -26,8 +30,8 @@ blp = Blueprint(
     description="Clients from a file, and into one.",
 )
 
-SIGNALS = {"created": signals.client_created, "updated": signals.client_updated}
 PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
+DRY_RUN = "Dry run: nothing was imported."
 
 
 @blp.get("/clients/export")
@@ -36,11 +40,13 @@ PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
 def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
-    parts = exporting.export(flask.current_app.database, Client.matching(**query), form)
+    how = {name: query.pop(name, False) for name in ("contacts", "bom", "raw")}
+    parts = exporting.export(flask.current_app.database, Client.matching(**query), form, **how)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
-    response.headers.set("Content-Disposition", "attachment", filename=f"clients.{form}")
+    name = f"{'contacts' if how['contacts'] else 'clients'}.{form}"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     response.call_on_close(parts.close)
     return response
 
@@ -51,30 +57,67 @@ def export_clients(query):
 @blp.response(200, ImportReportSchema, message="Clients imported successfully.")
 def import_clients(query, body):
     """Import clients from a file; all of it or, unless `partial`, nothing."""
-    form = query.pop("format", None) or MEDIA_TYPES[body["media_type"]]
+    upload = body["upload"]
+    said = MEDIA_TYPES.get(upload.media_type) or by_suffix(upload.name)
+    form = query.pop("format", None) or said
+    query.setdefault("encoding", upload.charset or None)
+    rules = Rules(**{name: query.pop(name) for name in Rules._fields if name in query})
     problems: list[importing.Problem] = []
-    changes: list[tuple[str, Record]] = []
+    changes = _Changes(flask.request.spool())
     job = importing.Import(
-        **query, problem=problems.append, changed=lambda *change: changes.append(change)
+        rules, **query, problem=_first(problems, PROBLEMS_MAX), changed=changes.note
     )
-    report = job.run(flask.current_app.database, io.BytesIO(body["data"]), form)
+    report = job.run(flask.current_app.database, upload.stream, form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
     is_trial = query.get("dry_run", False)
-    if not is_trial:
-        flask.request.signals += ((SIGNALS[name], ClientSchema, it) for name, it in changes)
+    if is_trial:
+        flask.request.message = DRY_RUN
+    else:
+        flask.request.signals = itertools.chain(flask.request.signals, changes)
     return _told(report, is_trial, problems)
 
 
+class _Changes:
+    """The clients that an import has changed, kept until it is stored and their signals are sent.
+
+    Only where somebody listens, and in a file: there may be as many as there are lines.
+    """
+
+    def __init__(self, spool: BinaryIO) -> None:
+        named = {"created": signals.client_created, "updated": signals.client_updated}
+        self._heard = {outcome: signal for outcome, signal in named.items() if signal.receivers}
+        self._spool = spool
+
+    def note(self, outcome: str, client_id: int) -> None:
+        if outcome in self._heard:
+            client = Client.find(client_id)
+            self._spool.write(orjson.dumps([outcome, client.columns, client.values_]) + b"\n")
+
+    def __iter__(self) -> Iterator[tuple[Any, type[Schema], Record]]:
+        self._spool.seek(0)
+        for line in self._spool:
+            outcome, columns, values = orjson.loads(line)
+            yield self._heard[outcome], ClientSchema, Record(tuple(columns), tuple(values))
+
+
+def _first(problems: list[importing.Problem], most: int) -> Any:
+    def note(problem: importing.Problem) -> None:
+        if len(problems) < most:
+            problems.append(problem)
+
+    return note
+
+
 def _told(report: importing.Report, is_trial: bool, problems: list[importing.Problem]) -> Record:
-    errors = [problem._asdict() for problem in problems[:PROBLEMS_MAX]]
-    told = {"dry_run": is_trial, **vars(report), "errors": errors}
+    errors = [problem._asdict() for problem in problems]
+    told = {"dry_run": is_trial, **dataclasses.asdict(report), "errors": errors}
     return Record(tuple(told), tuple(told.values()))
 
 
 def _by_line(problems: list[importing.Problem]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    for line, column, message in problems[:PROBLEMS_MAX]:
+    for line, column, message in problems:
         name = f"lines.{line}" if column is None else f"lines.{line}.{column}"
         errors.setdefault(name, []).append(message)
     return errors

@@ -133,6 +133,12 @@ SETTINGS: dict[str, Setting] = {
     "MAX_BODY_BYTES": Setting(
         1_048_576, _whole(1024, 2**31), "1024 to 2147483648", "A larger body is answered with 413."
     ),
+    "MAX_IMPORT_BYTES": Setting(
+        268_435_456,
+        _whole(1024, 2**40),
+        "1024 to 1099511627776",
+        "A larger file to import is answered with 413.",
+    ),
     "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
     "RATELIMIT_DEFAULT": Setting(
         "1200 per minute",

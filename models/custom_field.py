@@ -139,6 +139,11 @@ class CustomValue(BaseModel):
         indexes = ((("field", "value", "client"), False),)
 
     @classmethod
+    def of_client(cls, client_id: int) -> dict[int, Any]:
+        """Return the values that a client has by the id of their field."""
+        return dict(_of_client.all(client_id))
+
+    @classmethod
     def assign(cls, client_id: int, values: Mapping[int, Any]) -> None:
         """Set values of a client by the id of their field; None clears.
 
@@ -198,6 +203,13 @@ def _definitions():
         CustomField.required,
         CustomField.options,
     ).order_by(CustomField.position, CustomField.id)
+
+
+@prepared
+def _of_client(client_id):
+    return CustomValue.select(CustomValue.field, CustomValue.value).where(
+        CustomValue.client == client_id
+    )
 
 
 @prepared

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields
 
-from clients_api.models.client import STATUSES
+from clients_api.models.client import NAME_LENGTH, STATUSES
 from clients_api.models.custom_field import Definition
 
 from .base import Schema
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
+from .contact import ContactCreateSchema
 from .custom_field import value_field
-from .fields import Choice, String
+from .fields import Choice, Id, Integer, String, YesNo
 from .paging import PageQuerySchema
 
 FORMATS = ("csv", "ndjson")
 CONFLICTS = ("fail", "skip", "update")
+MATCHES = ("email", "id", "vat")
+BLANKS = ("clear", "keep")
 OWNER = ("first_name", "last_name", "email")
+_FRACTION_OF_ZEROS = re.compile(r"\.0+\Z")
 
 
 class RowSchema(Schema):
@@ -28,6 +34,7 @@ class RowSchema(Schema):
     class Meta(Schema.Meta):
         exclude = ("category_id",)  # ids differ from one database to another; names don't
 
+    id = Id()
     status = Choice(STATUSES)
     category = String(max=150)
     tags = tag_titles()
@@ -41,6 +48,18 @@ class OwnerlessRowSchema(ClientChangeSchema, RowSchema):
     """A client that nobody owns, as a row of a file holds it: the owner's columns are empty."""
 
 
+class ContactRowSchema(ContactCreateSchema):
+    """A user of a client, as a row of a file holds it."""
+
+    class Meta(Schema.Meta):
+        exclude = ("client_id", "send_email")
+
+    id = Id()
+    account_owner = YesNo()
+    client = Id(data_key="client_id")
+    client_name = String(data_key="client_company_name", max=NAME_LENGTH)
+
+
 class RowReader:
     """Loads rows as a schema does, with the custom fields, at a third of the time.
 
@@ -51,6 +70,8 @@ class RowReader:
         self._schema = schema
         self._fields = tuple((name, field, field.name) for name, field in schema.parameters.items())
         self._custom = tuple((d.name, value_field(d), d.id) for d in definitions)
+        known = (*self._fields, *self._custom)
+        self._whole = tuple(name for name, field, _ in known if isinstance(field, Integer))
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Return the values, and the sentences for what is not valid by column.
@@ -58,9 +79,18 @@ class RowReader:
         The values of custom fields stand in `custom`, by the id of the field.
         """
         errors: dict[str, list[str]] = {}
+        params = self._with_whole_numbers(params)
         values = _load(self._fields, params, errors)
         values["custom"] = _load(self._custom, params, errors)
         return values, errors
+
+    def _with_whole_numbers(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        # pandas writes 15.0 where other cells of the column are blank.
+        for name in self._whole:
+            value = params.get(name)
+            if isinstance(value, str) and "." in value:
+                params = {**params, name: _FRACTION_OF_ZEROS.sub("", value)}
+        return params
 
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules of the model the values break, by column."""
@@ -92,19 +122,64 @@ def _flag(description: str) -> Choice:
     return Choice(words, metadata={"description": description})
 
 
+def canonical_encoding(name: str) -> str | None:
+    """Return Python's name of an encoding in which the lines of a file can be found, or None."""
+    try:
+        found = codecs.lookup(name).name
+        ascii_ = bytes(range(32, 127))
+        if found.startswith(("utf-16", "utf-32")) or ascii_.decode(found).encode() == ascii_:
+            return "utf-8" if found == "utf-8-sig" else found
+    except (LookupError, ValueError):
+        pass
+    return None
+
+
+class EncodingName(String):
+    """The name of an encoding, as Python and the IANA know it."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if canonical_encoding(name) is None:
+            raise self.make_error("choice")
+        return name
+
+
 class ImportQuerySchema(Schema):
     """How to import."""
 
     format = Choice(FORMATS, metadata={"description": "What Content-Type says, if not given."})
+    encoding = EncodingName(
+        max=40,
+        metadata={
+            "description": "Such as `windows-1252`. If not given, what a byte order mark or the "
+            "charset of Content-Type says, or else UTF-8."
+        },
+    )
     dry_run = _flag("`yes` reports what the import would do, and changes nothing.")
+    match = Choice(
+        MATCHES,
+        metadata={
+            "description": "By what a row is known to be of a client that is there: the owner's "
+            "e-mail address, which it is if not given, the column `id`, or the VAT number."
+        },
+    )
     on_conflict = Choice(
         CONFLICTS,
         metadata={
-            "description": "What becomes of a row whose e-mail address owns a client already; "
-            "`fail` if not given."
+            "description": "What becomes of a row whose client is there already; `fail` if not "
+            "given. `update` clears what has a blank cell, unless `blank` is `keep`."
+        },
+    )
+    blank = Choice(
+        BLANKS,
+        metadata={
+            "description": "What a blank cell of a row that updates means: `clear`, which it does "
+            "if not given, or `keep` what is there. A column that is not in the file is kept."
         },
     )
     partial = _flag("`yes` imports the good rows where some are bad.")
+    raw = _flag("`yes` takes cells as they stand, also in an export, without undoing anything.")
+    contacts = _flag("`yes` imports the users of clients, from what an export of them holds.")
 
 
 _LIST_ONLY = {*PageQuerySchema._declared_fields, "sort", "include"}
@@ -115,6 +190,9 @@ ExportQuerySchema = type(
     {
         "__doc__": "Which clients to export: the filters of the list.",
         "format": Choice(FORMATS, metadata={"description": "`csv` if not given."}),
+        "bom": _flag("`yes` begins with a byte order mark, by which Excel knows UTF-8."),
+        "raw": _flag("`yes` leaves cells that a spreadsheet would run as they are."),
+        "contacts": _flag("`yes` exports the users of these clients, one a line."),
         "takes_custom_fields": True,
         **{
             name: field
@@ -141,6 +219,14 @@ class ImportReportSchema(Schema):
     updated = fields.Integer(metadata={"example": 0})
     skipped = fields.Integer(metadata={"example": 0})
     failed = fields.Integer(metadata={"example": 1})
+    categories_created = fields.Integer(metadata={"example": 1})
+    tags_created = fields.Integer(metadata={"example": 1})
+    new_categories = fields.List(
+        fields.String(), metadata={"example": ["Retail"], "description": "The first 1000."}
+    )
+    new_tags = fields.List(
+        fields.String(), metadata={"example": ["priority"], "description": "The first 1000."}
+    )
     errors = fields.List(
         fields.Nested(ProblemSchema), metadata={"description": "What is wrong, by row."}
     )

@@ -92,7 +92,10 @@ class Answerer:
         if is_state and not self._writes and conditional.is_unchanged(request, tag):
             response = Response(status=304)
         else:
-            envelope = b'{"data":%b,"message":%b}' % (text, orjson.dumps(answer.message))
+            envelope = b'{"data":%b,"message":%b}' % (
+                text,
+                orjson.dumps(request.message or answer.message),
+            )
             response = _json(envelope, answer.status)
         if is_state:
             response.headers["ETag"] = f'"{tag}"'

@@ -13,8 +13,9 @@ from clients_api.schemas.base import Schema
 from clients_api.schemas.custom_field import read_values
 from clients_api.schemas.fields import sentence
 
-from .bodies import read_body, read_file, read_query
+from .bodies import read_body, read_query
 from .errors import unprocessable
+from .uploads import read_file
 
 
 class Loaded(NamedTuple):
@@ -63,19 +64,24 @@ class Loader:
         Raises Refused for what is wrong with them, and NotFound.
         """
         params = read_query(request, self._query_arrays)
-        query = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
         body = Loaded({}, {}, [])
+        twice: dict[str, list[str]] = {}
         if self._file_types:
-            body = Loaded(read_file(request, self._file_types), {}, [])
+            upload = read_file(request, self._file_types, self._query_arrays)
+            body = Loaded({"upload": upload}, {}, [])
+            twice = {n: [sentence("choice", n)] for n in params if n in upload.params}
+            params |= upload.params
         elif self._writes or ("CONTENT_LENGTH" in request.environ and request.content_length):
-            params = read_body(request, self._body_arrays)
-            if params or self._takes_body:
-                body = self._read(self._body, params)
+            given = read_body(request, self._body_arrays)
+            if given or self._takes_body:
+                body = self._read(self._body, given)
+        query = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
         ignored = query.ignored + body.ignored
         if query.values.get("cursor") is not None and "page" in query.values:
             ignored.append("page")
-        errors = {**query.errors, **body.errors}
-        errors |= ignore(request, ignored)
+        errors = {**query.errors, **body.errors, **twice}
+        # What was misspelt might have been what keeps a file from being imported.
+        errors |= refuse(ignored) if self._file_types else ignore(request, ignored)
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
@@ -118,6 +124,11 @@ def ignore(request: Any, names: list[str]) -> dict[str, list[str]]:
     request.ignored = names
     if not names or not prefers_strict(request):
         return {}
+    return refuse(names)
+
+
+def refuse(names: list[str]) -> dict[str, list[str]]:
+    """Return the errors that parameters are which a call does not take."""
     return {name: [sentence("unknown", name)] for name in names}
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import flask
@@ -24,6 +25,7 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+SPOOL_BYTES = 1024 * 1024  # that are kept in memory
 IGNORED_BYTES = 4000  # many proxies and clients refuse headers of more than some kilobytes
 
 
@@ -33,12 +35,25 @@ class Request(flask.Request):
     caller: Caller | None = None
     ignored: Iterable[str] = ()
     rate_headers: Mapping[str, str] = {}
+    message: str | None = None  # of the answer, where it is not the usual one
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
         self.id = log.request_id(environ, lambda: secrets.token_hex(8))
         self.signals: list[tuple[Any, type[Schema], Record]] = []
+        self.spools: list[BinaryIO] = []
+
+    def close(self) -> None:
+        """Let go of what was kept for the request."""
+        super().close()
+        for spool in self.spools:
+            spool.close()
+
+    def spool(self) -> BinaryIO:
+        """Make a file for as long as the request takes; a large one lies on the disk."""
+        self.spools.append(tempfile.SpooledTemporaryFile(SPOOL_BYTES))  # noqa: SIM115
+        return self.spools[-1]
 
 
 class Response(flask.Response):

@@ -70,7 +70,7 @@ def fingerprint(request: flask.Request, body: Mapping[str, Any]) -> str:
     data = orjson.dumps(
         asked,
         option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
-        default=bytes.hex,  # of a body that is a file
+        default=lambda upload: upload.digest,  # of a body that is a file
     )
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
