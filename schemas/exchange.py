@@ -68,10 +68,11 @@ class RowReader:
 
     def __init__(self, schema: Schema, definitions: Iterable[Definition]) -> None:
         self._schema = schema
-        self._fields = tuple((name, field, field.name) for name, field in schema.parameters.items())
-        self._custom = tuple((d.name, value_field(d), d.id) for d in definitions)
-        known = (*self._fields, *self._custom)
-        self._whole = tuple(name for name, field, _ in known if isinstance(field, Integer))
+        named = schema.parameters.items()
+        self._fields = tuple(_Column(name, field, field.name) for name, field in named)
+        self._custom = tuple(_Column(d.name, value_field(d), d.id) for d in definitions)
+        columns = (*self._fields, *self._custom)
+        self._whole = tuple(c.name for c in columns if isinstance(c.field, Integer))
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Return the values, and the sentences for what is not valid by column.
@@ -97,23 +98,40 @@ class RowReader:
         return self._schema.sentences(rules)
 
 
+class _Column:
+    """A column of a file: the field that judges its values, and what the model calls it."""
+
+    def __init__(self, name: str, field: fields.Field, key: Any) -> None:
+        self.name = name
+        self.field = field
+        self.key = key
+        is_plain = type(field) is String and field.pattern is None
+        self.most = (field.limits["max"] or 0) if is_plain else 0
+
+
 def _load(
-    known: tuple[tuple[str, fields.Field, Any], ...],
+    columns: tuple[_Column, ...],
     params: Mapping[str, Any],
     errors: dict[str, list[str]],
 ) -> dict[Any, Any]:
     values = {}
-    for name, field, key in known:
-        value = params.get(name, ma.missing)
+    for column in columns:
+        value = params.get(column.name, ma.missing)
+        # What most cells are, text in which nothing can be wrong, need not be asked about further.
+        is_short = type(value) is str and len(value) <= column.most
+        if is_short and value.isascii() and "\0" not in value:
+            values[column.key] = value
+            continue
+        field = column.field
         if value is None and field.allow_none:
-            values[key] = None
+            values[column.key] = None
         elif value is not ma.missing or field.required:
             try:
-                values[key] = field.deserialize(value)
+                values[column.key] = field.deserialize(value)
             except ma.ValidationError as error:
                 wrong = error.messages
                 # An array names its elements itself: tags.1
-                errors.update(wrong if isinstance(wrong, dict) else {name: list(wrong)})
+                errors.update(wrong if isinstance(wrong, dict) else {column.name: list(wrong)})
     return values
 
 

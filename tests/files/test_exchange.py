@@ -10,10 +10,8 @@ import sys
 import threading
 
 import pytest
-from click.testing import CliRunner
 from conftest import ROOT, issue_key
 
-from clients_api.commands.cli import cli
 from clients_api.files import decoding
 from clients_api.files.columns import COLUMNS
 from clients_api.files.defusing import MARK
@@ -29,30 +27,6 @@ SAY_WHICH = (
     "encoding windows-1252 is what Excel writes in Western Europe and America."
 )
 TAKEN = "The email has already been taken."
-
-
-@pytest.fixture
-def run(app, tmp_path):
-    """Run a command on the service's database; `input` is its stdin, `file` a file's content."""
-
-    def run(*args, input=b"", file=None, suffix="csv", target=app):
-        if file is not None:
-            path = tmp_path / f"in.{suffix}"
-            path.write_bytes(file if isinstance(file, bytes) else file.encode())
-            args = (args[0], str(path), *args[1:])
-        return CliRunner().invoke(cli, args, input=input, obj=target)
-
-    return run
-
-
-@pytest.fixture
-def clients(api):
-    """Return all clients over HTTP, oldest first."""
-
-    def clients():
-        return api.get("/clients?order=asc&limit=100&include=contacts").get_json()["data"]
-
-    return clients
 
 
 def expect(result, code, counts):
