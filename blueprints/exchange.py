@@ -19,6 +19,7 @@ from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
+from clients_api.schemas.fields import sentence
 from clients_api.web.api import Blueprint
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
@@ -61,6 +62,8 @@ def import_clients(query, body):
     said = MEDIA_TYPES.get(upload.media_type) or by_suffix(upload.name)
     form = query.pop("format", None) or said
     query.setdefault("encoding", upload.charset or None)
+    if query.get("contacts") and query.get("match") == "vat":
+        raise unprocessable({"match": [sentence("choice", "match")]})
     rules = Rules(**{name: query.pop(name) for name in Rules._fields if name in query})
     problems: list[importing.Problem] = []
     changes = _Changes(flask.request.spool())
