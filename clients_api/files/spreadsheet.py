@@ -83,12 +83,22 @@ def _why(error: csv.Error) -> str:
 
 
 class _Lines:
-    """Lines for Python's reader, without the blanks behind a quote that ends a cell."""
+    """Lines for Python's reader, without what other programs write and it refuses.
+
+    Blanks behind a quote that ends a cell are taken out, and cells with a carriage return get the
+    quotes that pandas leaves out.
+    """
 
     def __init__(self, lines: Iterator[str], delimiter: str) -> None:
         self._lines = lines
+        sign = re.escape(delimiter)
         blanks = "[ ]+" if delimiter == "\t" else r"[ \t]+"
-        self._padded = re.compile(rf'"{blanks}(?=[{re.escape(delimiter)}\r\n]|\Z)')
+        self._padded = re.compile(rf'"{blanks}(?=[{sign}\r\n]|\Z)')
+        # What is quoted comes first, so that nothing within it is taken for a cell.
+        self._broken = re.compile(
+            rf'"[^"]*(?:"|\Z)|(?P<cell>(?<![^{sign}])[^"{sign}\r\n]*\r(?!\n|\Z)[^"{sign}\n]*?)'
+            rf"(?={sign}|\r?\n|\Z)"
+        )
         self._quotes = 0
 
     def begin_record(self) -> None:
@@ -100,12 +110,20 @@ class _Lines:
 
     def __next__(self) -> str:
         line = next(self._lines)
+        if -1 < line.find("\r") < len(line) - 2:
+            # What a cell goes on with, that began on a line before, ends with its first quote.
+            start = len(line.partition('"')[0]) + 1 if self._quotes % 2 else 0
+            line = line[:start] + self._broken.sub(_quoted, line[start:])
         if '"' in line:
             before = self._quotes
             self._quotes += line.count('"')
             if '" ' in line or '"\t' in line:
                 return self._padded.sub(lambda match: _unpadded(match, before), line)
         return line
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return match[0] if match["cell"] is None else f'"{match["cell"]}"'
 
 
 def _unpadded(match: re.Match[str], before: int) -> str:

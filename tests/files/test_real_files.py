@@ -159,6 +159,15 @@ def test_blanks_around_a_quoted_cell_are_no_part_of_it(taken):
     assert (client["company_name"], client["description"]) == ('a "b" , c', 'd " , "\ne " , f')
 
 
+def test_a_cell_may_have_a_carriage_return_and_no_quotes(taken):
+    # As pandas writes it; it failed the whole file.
+    head = "first_name,last_name,email,client_company_name,client_description,tags\n"
+    row = 'Jane,Doe,jane@acme.example,a\rb\rc,"d\ne,f\rg,h ""i"" ,\n\r ""j"",k\rl",m\rn\n'
+    client = taken(head + row)
+    assert (client["company_name"], client["tags"]) == ("a\rb\rc", ["m\rn"])
+    assert client["description"] == 'd\ne,f\rg,h "i" ,\n\r "j",k\rl'
+
+
 def test_a_cell_that_is_far_too_long_is_an_error_of_its_row(run, clients):
     # It failed the whole file, with Python's words.
     row = f"Kim,Lee,kim@acme.example,{'x' * 200_000},,\n"
