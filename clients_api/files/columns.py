@@ -33,6 +33,7 @@ CONTACT_COLUMNS: dict[str, str] = {
     "client_company_name": "client_name",
 }
 _PREFIX = "client_"
+_PARAMETER = re.compile(r"[a-z0-9_]+")
 _NAMELESS = re.compile(r"(Unnamed: [0-9]+)?")  # pandas gives a column without a name this one
 
 
@@ -44,12 +45,14 @@ class Known:
         short = {n.removeprefix(_PREFIX): n for n in titles if n.startswith(_PREFIX)}
         short |= {"company": f"{_PREFIX}company_name"}
         titled = {title: name for name, title in titles.items() if title}
+        named = {_folded(name): name for name in titles}
         # What comes later counts more.
-        self._meant = {
+        self._spoken = {
             **{_folded(title): name for title, name in titled.items()},
             **{_folded(word): name for word, name in short.items() if name in titles},
-            **{_folded(name): name for name in titles},
+            **named,
         }
+        self._named = named
 
     def header(self, cells: Sequence[str]) -> list[str | None]:
         """Return the names of the columns that a first line means; None for one without a name.
@@ -72,11 +75,15 @@ class Known:
         return names
 
     def _name(self, word: str) -> str:
-        return word if word in self.names else self._meant.get(_folded(word), "")
+        if word in self.names:
+            return word
+        # What is written like the name of a parameter has to be the whole of it.
+        meant = self._named if _PARAMETER.fullmatch(word) else self._spoken
+        return meant.get(_folded(word), "")
 
     def _hint(self, word: str) -> str:
-        near = difflib.get_close_matches(_folded(word), self._meant, n=1, cutoff=0.7)
-        return f" (did you mean {self._meant[near[0]]}?)" if near else ""
+        near = difflib.get_close_matches(_folded(word), self._spoken, n=1, cutoff=0.7)
+        return f" (did you mean {self._spoken[near[0]]}?)" if near else ""
 
 
 def _folded(word: str) -> str:

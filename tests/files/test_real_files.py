@@ -255,7 +255,7 @@ def test_a_json_array_is_no_ndjson(refused, text):
 
 def test_columns_are_matched_as_people_mean_them(taken, api):
     api.post("/custom-fields", {"title": "Account code", "type": "text"})
-    head = "First name,Last-Name,EMAIL,Company,Billing City,client phone,VAT,account code,Tags\n"
+    head = "First name,Last-Name,EMAIL,Company,Billing City,client phone,VAT,Account code,Tags\n"
     client = taken(head + "Jane,Doe,jane@acme.example,Acme Inc,Rome,123,IT1,A-17,a\n")
     assert (client["owner"]["name"], client["company_name"]) == ("Jane Doe", "Acme Inc")
     assert (client["billing"]["city"], client["phone"], client["vat"]) == ("Rome", "123", "IT1")
@@ -268,6 +268,8 @@ def test_a_column_that_is_none_is_asked_about(refused):
         "There are columns that are not known here: 'frist_name' (did you mean first_name?), "
         "'client_phnoe' (did you mean client_phone?), 'colour'."
     )
+    told = refused("email,phone\nx,1\n")
+    assert told.endswith(": 'phone' (did you mean client_phone?).")
     told = refused("EMAIL,email\nx,y\n")
     assert told == "There are columns more than once: email."
 
