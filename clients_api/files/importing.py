@@ -53,7 +53,7 @@ class Rows(Protocol):
 
 
 class Import:
-    """Makes records of rows. The models need a database, and `run` opens a transaction in it.
+    """Makes records of rows. The models need a database; `run` has its transaction, as a whole.
 
     In: `rules`, what the caller wants of rows; `contacts`, whether they are users of clients and
     not clients; `encoding`, of the file, where it does not say so itself; `raw`, whether its cells
@@ -89,7 +89,9 @@ class Import:
         Where rows are wrong and it is not partial, nothing is either, and all counts but
         `failed` are 0.
         """
-        with database.atomic() as transaction:
+        # That of the request, where one is open. Within a savepoint SQLite would keep a copy of the
+        # pages that each statement changes, in memory, until the last row.
+        with database.transaction() as transaction:
             last_category, last_tag = Category.last_id(), Tag.last_id()
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)
             read = FORMATS[form].read
