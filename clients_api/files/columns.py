@@ -82,7 +82,10 @@ class Known:
         return meant.get(_folded(word), "")
 
     def _hint(self, word: str) -> str:
-        near = difflib.get_close_matches(_folded(word), self._spoken, n=1, cutoff=0.7)
+        folded = _folded(word)
+        near = difflib.get_close_matches(folded, self._spoken, n=1, cutoff=0.7)
+        # As in Outlook's "E-mail Address"
+        near = near or [name for name in self._named if len(name) > 3 and name in folded]
         return f" (did you mean {self._spoken[near[0]]}?)" if near else ""
 
 

@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -48,7 +49,8 @@ class Request(flask.Request):
         """Let go of what was kept for the request."""
         super().close()
         for spool in self.spools:
-            spool.close()
+            with suppress(OSError):  # of a full disk, which was told when it was written
+                spool.close()
 
     def spool(self) -> BinaryIO:
         """Make a file for as long as the request takes; a large one lies on the disk."""

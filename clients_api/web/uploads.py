@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import flask
@@ -17,7 +18,7 @@ from clients_api.schemas.exchange import canonical_encoding
 from clients_api.schemas.fields import sentence
 
 from .bodies import PAIRS_MAX, collect, decode_field, require_no_coding
-from .errors import Refused, too_large, unprocessable
+from .errors import Refused, log, too_large, unprocessable
 
 PART = 64 * 1024
 FILE = "file"  # the name that it has in a form
@@ -54,12 +55,13 @@ class Upload:
     def write(self, part: bytes) -> None:
         """Add to the file. Raises Refused: 507 if there is no room."""
         self.note(part)
-        try:
+        with _room():
             self.stream.write(part)
-        except OSError as error:
-            raise Refused(
-                507, "There is no room for the file now, and nothing was done."
-            ) from error
+
+    def rewind(self) -> None:
+        """Go to the start of the file. Raises Refused, as `write` does."""
+        with _room():
+            self.stream.seek(0)
 
     def note(self, part: bytes) -> None:
         """Have the digest tell of this, too."""
@@ -84,8 +86,17 @@ def read_file(request: Any, media_types: Collection[str], arrays: Collection[str
         upload.describe(request.environ["CONTENT_TYPE"])
         for part in _parts(request):
             upload.write(part)
-    upload.stream.seek(0)
+    upload.rewind()
     return upload
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.error("A file that came could not be kept: %s", error)
+        raise Refused(507, "There is no room for the file now, and nothing was changed.") from error
 
 
 def _parts(request: flask.Request) -> Iterator[bytes]:

@@ -268,6 +268,7 @@ def test_a_column_that_is_none_is_asked_about(refused):
         "There are columns that are not known here: 'frist_name' (did you mean first_name?), "
         "'client_phnoe' (did you mean client_phone?), 'colour'."
     )
+    assert "'E-mail Address' (did you mean email?)" in refused("E-mail Address\nx\n")
     told = refused("email,phone\nx,1\n")
     assert told.endswith(": 'phone' (did you mean client_phone?).")
     told = refused("EMAIL,email\nx,y\n")

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import os
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -141,6 +142,20 @@ def test_a_file_may_be_larger_than_other_bodies(api):
     rows = [f"Jane,Doe,jane{n}@acme.example,{'x' * 100}\n" for n in range(12_000)]
     response = api.post(f"{PATH}?dry_run=yes", data=HEAD + "".join(rows), content_type="text/csv")
     assert response.get_json()["data"]["created"] == 12_000
+
+
+@pytest.mark.parametrize("size", [1_060_000, 1_500_000, 4_000_000])
+def test_a_file_for_which_there_is_no_room_is_a_507(api, size):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    data = HEAD.encode() + b",,,\n" * (size // 4)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_025_000, limits[1]))
+        response = api.post(PATH, data=data, content_type="text/csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    message = "There is no room for the file now, and nothing was changed."
+    expect_error(response, 507, message)
+    assert api.post(PATH, data=HEAD + JANE, content_type="text/csv").status_code == 200
 
 
 def test_a_dry_run_says_so_and_names_what_it_would_make(api, upload):
