@@ -227,7 +227,7 @@ def test_an_export_comes_back_over_http_in_little_memory(start_server, tmp_path,
     count = 2_000 * SCALE
     file = tmp_path / "clients.csv"
     with file.open("wb") as stream:
-        stream.writelines(rows(160 * count))
+        stream.writelines(rows(175 * count))
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60 + 10 * SCALE)
     headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "text/csv"}
 
