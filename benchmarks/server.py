@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def running(folder: Path, **settings: str) -> Iterator[tuple[str, str]]:
     """Serve while the block runs; yield the API's address and its admin key.
 
-    In: the instance folder, with no database yet; settings by their names in the README.
+    In: the instance folder, with no database yet; settings by their names.
     Raises RuntimeError if the server does not start.
     """
     with socket.socket() as probe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients_api.models import Category
-from clients_api.schemas.base import DeletedSchema
+from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.category import (
     CategoryChangeSchema,
     CategoryCreateSchema,
@@ -58,12 +58,12 @@ def update_category(body, id):
 @blp.arguments(CategoryChangeSchema, rules=Category.problems)
 @blp.response(200, CategorySchema, message="Category updated successfully.")
 def put_category(body, id):
-    """Update a category, as PATCH does."""
+    """Same as PATCH."""
     return Category.change(id, **body)
 
 
 @blp.delete("/categories/<id:id>")
-@blp.response(200, DeletedSchema, message="Category deleted successfully.")
+@blp.response(200, DeletedRecordSchema, message="Category deleted successfully.")
 def delete_category(id):
     """Delete a category that has no clients."""
     return Category.remove(id)

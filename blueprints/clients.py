@@ -5,15 +5,15 @@ from __future__ import annotations
 from clients_api import signals
 from clients_api.models import Client, Contact
 from clients_api.models.contact import reader as contacts
-from clients_api.schemas.base import DeletedSchema
+from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.client import (
     ClientChangeSchema,
     ClientCreateSchema,
     ClientListQuerySchema,
+    ClientOwnerChangeSchema,
     ClientSchema,
-    OwnerSchema,
-    StatusSchema,
-    TagsSchema,
+    ClientStatusChangeSchema,
+    ClientTagsChangeSchema,
 )
 from clients_api.schemas.contact import ContactSchema
 from clients_api.web.api import Blueprint
@@ -74,13 +74,13 @@ def update_client(body, id):
 @blp.arguments(ClientChangeSchema, rules=Client.problems)
 @blp.response(200, ClientSchema, message="Client updated successfully.", **UPDATED)
 def put_client(body, id):
-    """Update a client, as PATCH does."""
+    """Same as PATCH."""
     return Client.change(id, **body)
 
 
 @blp.delete("/clients/<id:id>")
 @blp.response(
-    200, DeletedSchema, message="Client deleted successfully.", signal=signals.client_deleted
+    200, DeletedRecordSchema, message="Client deleted successfully.", signal=signals.client_deleted
 )
 def delete_client(id):
     """Delete a client with its users, tag links and custom values."""
@@ -88,7 +88,7 @@ def delete_client(id):
 
 
 @blp.put("/clients/<id:id>/tags")
-@blp.arguments(TagsSchema)
+@blp.arguments(ClientTagsChangeSchema)
 @blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
 def set_client_tags(body, id):
     """Replace the tags of a client."""
@@ -96,7 +96,7 @@ def set_client_tags(body, id):
 
 
 @blp.post("/clients/<id:id>/tags")
-@blp.arguments(TagsSchema)
+@blp.arguments(ClientTagsChangeSchema)
 @blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
 def add_client_tags(body, id):
     """Add tags to a client."""
@@ -111,7 +111,7 @@ def remove_client_tag(id, title):
 
 
 @blp.put("/clients/<id:id>/status")
-@blp.arguments(StatusSchema)
+@blp.arguments(ClientStatusChangeSchema)
 @blp.response(200, ClientSchema, message="Client status updated successfully.", **UPDATED)
 def set_client_status(body, id):
     """Make a client active or suspended."""
@@ -119,7 +119,7 @@ def set_client_status(body, id):
 
 
 @blp.put("/clients/<id:id>/owner")
-@blp.arguments(OwnerSchema)
+@blp.arguments(ClientOwnerChangeSchema)
 @blp.response(200, ClientSchema, message="Client account owner updated successfully.", **UPDATED)
 def set_client_owner(body, id):
     """Make one of a client's users its account owner."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients_api.models import Contact
-from clients_api.schemas.base import DeletedSchema
+from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.contact import (
     ContactCreateSchema,
     ContactListQuerySchema,
@@ -56,12 +56,12 @@ def update_contact(body, id):
 @blp.arguments(PersonChangeSchema, rules=Contact.problems)
 @blp.response(200, ContactSchema, message="Contact updated successfully.")
 def put_contact(body, id):
-    """Update a contact, as PATCH does."""
+    """Same as PATCH."""
     return Contact.change(id, **body)
 
 
 @blp.delete("/contacts/<id:id>")
-@blp.response(200, DeletedSchema, message="Contact deleted successfully.")
+@blp.response(200, DeletedRecordSchema, message="Contact deleted successfully.")
 def delete_contact(id):
     """Delete a contact and free its e-mail address."""
     return Contact.remove(id)

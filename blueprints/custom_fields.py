@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients_api.models import CustomField
-from clients_api.schemas.base import DeletedSchema
+from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.custom_field import (
     CustomFieldChangeSchema,
     CustomFieldCreateSchema,
@@ -56,12 +56,12 @@ def update_custom_field(body, id):
 @blp.arguments(CustomFieldChangeSchema)
 @blp.response(200, CustomFieldSchema, message="Custom field updated successfully.")
 def put_custom_field(body, id):
-    """Update a custom field, as PATCH does."""
+    """Same as PATCH."""
     return CustomField.change(id, **body)
 
 
 @blp.delete("/custom-fields/<id:id>")
-@blp.response(200, DeletedSchema, message="Custom field deleted successfully.")
+@blp.response(200, DeletedRecordSchema, message="Custom field deleted successfully.")
 def delete_custom_field(id):
     """Delete a custom field with all its values."""
     return CustomField.remove(id)

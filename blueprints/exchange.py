@@ -20,6 +20,7 @@ from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
 from clients_api.schemas.fields import sentence
+from clients_api.web import current_app, request
 from clients_api.web.api import Blueprint
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
@@ -42,7 +43,7 @@ def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
     how = {name: query.pop(name, False) for name in ("contacts", "bom", "raw")}
-    parts = exporting.export(flask.current_app.database, Client.matching(**query), form, **how)
+    parts = exporting.export(current_app.database, Client.matching(**query), form, **how)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
@@ -66,18 +67,18 @@ def import_clients(query, body):
         raise unprocessable({"match": [sentence("choice", "match")]})
     rules = Rules(**{name: query.pop(name) for name in Rules._fields if name in query})
     problems: list[importing.Problem] = []
-    changes = _Changes(flask.request.spool())
+    changes = _Changes(request.spool())
     job = importing.Import(
         rules, **query, problem=_first(problems, PROBLEMS_MAX), changed=changes.note
     )
-    report = job.run(flask.current_app.database, upload.stream, form)
+    report = job.run(current_app.database, upload.stream, form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
     is_trial = query.get("dry_run", False)
     if is_trial:
-        flask.request.message = DRY_RUN
+        request.message = DRY_RUN
     else:
-        flask.request.signals = itertools.chain(flask.request.signals, changes)
+        request.signals = itertools.chain(request.signals, changes)
     return _told(report, is_trial, problems)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from clients_api.models import ApiKey
-from clients_api.schemas.base import DeletedSchema
-from clients_api.schemas.key import KeyCreateSchema, KeyListQuerySchema, KeySchema, NewKeySchema
+from clients_api.schemas.base import DeletedRecordSchema
+from clients_api.schemas.key import CreatedKeySchema, KeyCreateSchema, KeyListQuerySchema, KeySchema
 from clients_api.web.api import Blueprint
 from clients_api.web.operation import Resource
 
@@ -26,14 +26,14 @@ def list_keys(query):
 
 @blp.post("/keys")
 @blp.arguments(KeyCreateSchema)
-@blp.response(201, NewKeySchema, message="Key created successfully.", secret=("key",))
+@blp.response(201, CreatedKeySchema, message="Key created successfully.", secret=("key",))
 def create_key(body):
     """Make a key; the answer shows it this once."""
     return ApiKey.issue(**body)
 
 
 @blp.delete("/keys/<id:id>")
-@blp.response(200, DeletedSchema, message="Key revoked successfully.")
+@blp.response(200, DeletedRecordSchema, message="Key revoked successfully.")
 def revoke_key(id):
     """Revoke a key for good."""
     return ApiKey.revoke(id)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import flask
-
 from clients_api.models import Client
 from clients_api.schemas.base import Schema
 from clients_api.upkeep import metrics
+from clients_api.web import current_app
 from clients_api.web.api import Blueprint
 from clients_api.web.operation import Resource
 
@@ -24,5 +23,5 @@ blp = Blueprint(
 )
 def get_metrics():
     """Get the metrics of the service."""
-    app = flask.current_app
+    app = current_app
     return app.response_class(app.metrics.text(), content_type=metrics.CONTENT_TYPE)

@@ -16,6 +16,7 @@ from clients_api.models import CustomField
 from clients_api.models.engines import migrating, sqlite
 from clients_api.openapi import document
 from clients_api.version import __version__
+from clients_api.web import current_app, request
 from clients_api.web.bodies import read_query
 from clients_api.web.errors import Refused, unprocessable
 from clients_api.web.loading import ignore
@@ -43,7 +44,7 @@ landing = flask.Blueprint("landing", __name__)
 @about.before_request
 def take_no_parameters() -> None:
     """Name the parameters of the query string in the answer, or refuse them, as all calls do."""
-    errors = ignore(flask.request, list(read_query(flask.request, ())))
+    errors = ignore(request, list(read_query(request, ())))
     if errors:
         raise unprocessable(errors)
 
@@ -51,9 +52,9 @@ def take_no_parameters() -> None:
 @about.get("/openapi.json")
 def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
-    flask.current_app.prepare()
-    spec = document.with_custom_fields(flask.current_app.api, CustomField.definitions())
-    return flask.current_app.response_class(orjson.dumps(spec), mimetype="application/json")
+    current_app.prepare()
+    spec = document.with_custom_fields(current_app.api, CustomField.definitions())
+    return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 
 @about.get("/docs")
@@ -83,8 +84,8 @@ def health() -> dict[str, Any]:
 def ready() -> dict[str, Any]:
     """Say whether the database answers and has the schema that this code needs."""
     try:
-        flask.current_app.prepare()
-        is_current = migrating.is_current(flask.current_app.database)
+        current_app.prepare()
+        is_current = migrating.is_current(current_app.database)
     except migrating.NotMigrated:
         is_current = False
     except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
@@ -103,13 +104,13 @@ def index() -> flask.Response:
 def _page(name: str) -> flask.Response:
     html = (STATIC / name).read_text(encoding="utf-8")
     values = {
-        "{origin}": flask.request.host_url.rstrip("/"),
-        "{base}": flask.request.script_root + flask.current_app.config["URL_PREFIX"],
+        "{origin}": request.host_url.rstrip("/"),
+        "{base}": request.script_root + current_app.config["URL_PREFIX"],
         "{version}": __version__,
     }
     for place, value in values.items():
         html = html.replace(place, escape(value))
-    response = flask.current_app.response_class(html, mimetype="text/html")
+    response = current_app.response_class(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients_api.models import TeamMember
-from clients_api.schemas.base import DeletedSchema
+from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.team import (
     TeamListQuerySchema,
     TeamMemberChangeSchema,
@@ -56,12 +56,12 @@ def update_team_member(body, id):
 @blp.arguments(TeamMemberChangeSchema, rules=TeamMember.problems)
 @blp.response(200, TeamMemberSchema, message="Team member updated successfully.")
 def put_team_member(body, id):
-    """Update a team member, as PATCH does."""
+    """Same as PATCH."""
     return TeamMember.change(id, **body)
 
 
 @blp.delete("/team/<id:id>")
-@blp.response(200, DeletedSchema, message="Team member deleted successfully.")
+@blp.response(200, DeletedRecordSchema, message="Team member deleted successfully.")
 def delete_team_member(id):
     """Delete a team member and take it off categories."""
     return TeamMember.remove(id)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-# Installed, models, schemas and blueprints lie in this package; in a checkout they lie beside it.
+# Installed, models, schemas and blueprints lie in this package; in a checkout they lie beside it,
+# and links to them here show editors and type checkers where. Not everybody's git makes links.
 _root = Path(__file__).parent
 __path__ += [] if (_root / "models").is_dir() else [str(_root.parent)]
 

@@ -50,7 +50,8 @@ class ClientsAPI:
     In: the host, or nothing where `init_app` is called later; the prefix; the database, as a URL
     in which a relative path lies in the host's instance folder; `authenticate`, a function of the
     request that returns a scope (`read`, `write`, `admin`) or None, in place of API keys; and the
-    other settings of the README by their names in lower case, which win over the environment.
+    other settings (docs/settings-and-commands.md) by their names in lower case, which win over the
+    environment.
     Returned as a pair with the user's name or id, the scope gives each user a rate limit and
     Idempotency-Keys of their own; all users without a name share them.
     A config.toml is not read, and the log goes to the loggers below `clients_api`, which are the
@@ -105,7 +106,7 @@ class ClientsAPI:
                 raise ValueError(f"{prefix} can't be mounted: {other} is already.")
         register(service)
         services[prefix] = service
-        app.wsgi_app = _mounted(app.wsgi_app, service, prefix)
+        app.wsgi_app = _mounted(app.wsgi_app, service, prefix)  # type: ignore[method-assign]
         app.cli.add_command(host_cli)
 
 
@@ -113,7 +114,7 @@ def _is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
 
 
-def _mounted(host: WSGI, service: WSGI, prefix: str) -> WSGI:
+def _mounted(host: WSGI, service: WSGI, prefix: str) -> Any:
     """Send the paths below `prefix` to the service, and all others to the host.
 
     Two applications, not a blueprint: much of Flask is the application's, such as error pages,

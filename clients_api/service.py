@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
-from . import config
+from . import config, web
 from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
@@ -38,6 +38,7 @@ class Service(flask.Flask):
     response_class = messages.Response
     url_rule_class = Rule
     database: sqlite.Database
+    api: Api
     metrics: metrics.Metrics | None = None
 
     def __init__(self, settings: Mapping[str, Any], instance: Path) -> None:
@@ -61,7 +62,9 @@ class Service(flask.Flask):
         )
         self.signal_sender: flask.Flask = self
         if proxies := settings["TRUSTED_PROXIES"]:
-            self.wsgi_app = ProxyFix(self.wsgi_app, x_for=proxies, x_proto=proxies)
+            self.wsgi_app = ProxyFix(  # type: ignore[method-assign] # as Flask's manual says
+                self.wsgi_app, x_for=proxies, x_proto=proxies
+            )
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         with using(self.database):
@@ -106,9 +109,9 @@ class Service(flask.Flask):
             request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
         return require(caller, scope)
 
-    def raise_routing_exception(self, request: messages.Request) -> NoReturn:
+    def raise_routing_exception(self, request: Any) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
-        error = request.routing_exception
+        error: Any = request.routing_exception
         if request.path.startswith(self.config["URL_PREFIX"] + "/"):
             if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
                 raise self._options(request, error)
@@ -136,9 +139,9 @@ class Service(flask.Flask):
                     # The change is stored: the caller must not be told otherwise.
                     errors.log.exception("A listener of %s failed", signal.name)
 
-    def process_response(self, response: messages.Response) -> messages.Response:
+    def process_response(self, response: Any) -> messages.Response:
         response = super().process_response(response)
-        response.request = request = flask.request._get_current_object()
+        response.request = request = web.request._get_current_object()
         if self.metrics is not None:
             self.metrics.observe(request, response)
         log.log_request(request, response)

@@ -39,7 +39,7 @@ class BaseModel(peewee.Model):
         return _insert(*columns.values(), model=cls, columns=tuple(columns)).lastrowid
 
     @classmethod
-    def update_row(cls, id: int, **columns: Any) -> bool:
+    def update_row(cls, id: int | None, **columns: Any) -> bool:
         """Set these columns of the row of that id; tell whether there is one.
 
         Raises peewee.IntegrityError.
@@ -47,7 +47,7 @@ class BaseModel(peewee.Model):
         return bool(_update(*columns.values(), id, model=cls, columns=tuple(columns)).rowcount)
 
     @classmethod
-    def delete_row(cls, id: int) -> bool:
+    def delete_row(cls, id: int | None) -> bool:
         """Delete the row of that id; tell whether there was one. Raises peewee.IntegrityError."""
         return bool(_delete(id, model=cls).rowcount)
 

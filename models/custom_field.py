@@ -144,7 +144,7 @@ class CustomValue(BaseModel):
         return dict(_of_client.all(client_id))
 
     @classmethod
-    def assign(cls, client_id: int, values: Mapping[int, Any]) -> None:
+    def assign(cls, client_id: int | None, values: Mapping[int, Any]) -> None:
         """Set values of a client by the id of their field; None clears.
 
         A field that was deleted a moment ago takes none.

@@ -116,7 +116,7 @@ class ApiKey(BaseModel):
         return key
 
     @classmethod
-    def revoke_anyway(cls, id: int) -> None:
+    def revoke_anyway(cls, id: int | None) -> None:
         """Revoke a key, the last one too."""
         moment = now()
         cls.update_row(id, revoked=moment, updated=moment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import random
+from typing import Any
 
 import blinker
 import peewee
@@ -59,7 +60,7 @@ class Mail(BaseModel):
             created=moment,
             updated=moment,
         )
-        db = database.obj
+        db: Any = database.obj
         db.after_commit(lambda: queued.send(db))
 
     @classmethod

@@ -89,15 +89,15 @@ class ClientTag(BaseModel):
         indexes = ((("tag", "client"), True),)
 
     @classmethod
-    def replace_all(cls, client_id: int, titles: Iterable[str]) -> None:
+    def replace_all(cls, client_id: int | None, titles: Iterable[str]) -> None:
         """Make `titles` the tags of a client, in this order; of two spellings the first counts."""
         _unlink_all(client_id)
         cls.append(client_id, titles)
 
     @classmethod
-    def add(cls, client_id: int, titles: Iterable[str]) -> None:
+    def add(cls, client_id: int | None, titles: Iterable[str]) -> None:
         """Add tags behind those that a client has. Raises Invalid for more than it may have."""
-        count, last = _extent.one(client_id)
+        (count, last), *_ = _extent.all(client_id)
         has = {row[0] for row in _keys.all(client_id)}
         new = [title for title in titles if fold(title) not in has]
         if count + len({fold(title) for title in new}) > MOST_PER_CLIENT:
@@ -105,13 +105,13 @@ class ClientTag(BaseModel):
         cls.append(client_id, new, (last or 0) + 1)
 
     @classmethod
-    def take(cls, client_id: int, title: str) -> None:
+    def take(cls, client_id: int | None, title: str) -> None:
         """Take one tag off a client. Raises NotFound if it has no such tag."""
         if not _unlink(client_id, fold(title)).rowcount:
             raise NotFound("tag")
 
     @classmethod
-    def append(cls, client_id: int, titles: Iterable[str], position: int = 0) -> None:
+    def append(cls, client_id: int | None, titles: Iterable[str], position: int = 0) -> None:
         """Add tags that a client does not have, the first of them at `position`."""
         links = enumerate(Tag.named(titles), position)
         values = [value for place, tag_id in links for value in (client_id, place, tag_id)]

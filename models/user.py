@@ -83,7 +83,7 @@ class User(BaseModel):
         return owner is not None and owner != but
 
     @classmethod
-    def change(cls, id: int, **values: Any) -> None:
+    def change(cls, id: int | None, **values: Any) -> Any:
         """Set columns of a user; a name or an address takes its folded form along.
 
         Raises Invalid for an address that is taken.
@@ -98,7 +98,7 @@ class User(BaseModel):
             raise Invalid(email="taken") from error
 
     @classmethod
-    def remove(cls, id: int) -> None:
+    def remove(cls, id: int | None) -> Any:
         """Mark a user as deleted, and free the address."""
         cls.update_row(id, status="deleted", email_key=None, account_owner="no", updated=now())
 

@@ -12,6 +12,7 @@ import orjson
 from marshmallow import fields
 
 from .fields import Array, sentence
+from .metadata import told
 
 
 class JSONText(fields.Field):
@@ -19,10 +20,10 @@ class JSONText(fields.Field):
 
     def __init__(self, *, omit: str | None = None, **kwargs: Any) -> None:
         self.omit = omit
-        super().__init__(dump_only=True, **kwargs)
+        super().__init__(**kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
-        value = super().get_value(obj, attr, **kwargs)
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
+        value = super().get_value(obj, attr, *args, **kwargs)
         return ma.missing if value == self.omit else value
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
@@ -34,15 +35,25 @@ class Group(fields.Nested):
 
     def __init__(self, schema: Any, *, key: str | None = None, **kwargs: Any) -> None:
         self.key = key
-        super().__init__(schema, dump_only=True, allow_none=key is not None, **kwargs)
+        super().__init__(schema, allow_none=key is not None, **kwargs)
 
-    def get_value(self, obj: Any, attr: str, **kwargs: Any) -> Any:
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
         return None if self.key is not None and obj[self.key] is None else obj
 
 
-def text(example: str | None = None, **kwargs: Any) -> fields.String:
+class Included(fields.List):
+    """Other records that a call adds where it is asked to (`?include=`), and that no row holds."""
+
+
+def text(description: str, example: str | None = None, **kwargs: Any) -> fields.String:
     """Make an output field of text that may be null."""
-    return fields.String(allow_none=True, metadata={"example": example}, **kwargs)
+    return fields.String(allow_none=True, metadata=told(description, example), **kwargs)
+
+
+def moment(description: str, example: str | None = None, **kwargs: Any) -> fields.String:
+    """Make an output field of a time, which is stored as it is written."""
+    metadata = told(description, example, format="date-time")
+    return fields.String(metadata=metadata, **kwargs)
 
 
 class Schema(ma.Schema):
@@ -60,10 +71,6 @@ class Schema(ma.Schema):
         """The fields that may come in, by the names that they have outside."""
         return {field.data_key or name: field for name, field in self.load_fields.items()}
 
-    @functools.cached_property
-    def _required(self) -> frozenset[str]:
-        return frozenset(name for name, field in self.parameters.items() if field.required)
-
     def arrays(self) -> frozenset[str]:
         """Return the names of the parameters that are arrays."""
         return frozenset(
@@ -72,17 +79,14 @@ class Schema(ma.Schema):
 
     def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Load `params`; return what is valid, and the sentences for what is not by parameter."""
-        # With all that is required here, marshmallow need not ask each of the others, which are
-        # most, what it means that it is not.
-        is_complete = self._required <= params.keys()
         try:
-            return self.load(params, partial=is_complete), {}
+            return self.load(params), {}
         except ma.ValidationError as error:
             errors: dict[str, list[str]] = {}
             for name, messages in error.normalized_messages().items():
                 # An array names its elements itself: tags.1
                 errors.update(messages if isinstance(messages, dict) else {name: messages})
-            return dict(error.valid_data), errors
+            return dict(error.valid_data or {}), errors
 
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules the values, by the names that the model has for them, break.
@@ -92,21 +96,34 @@ class Schema(ma.Schema):
         sentences = {}
         for name, rule in rules.items():
             name, dot, index = name.partition(".")
-            field = self.fields[name]
+            field: Any = self.fields[name]
             key = f"{field.data_key or name}{dot}{index}"
             sentences[key] = [sentence(rule, key) if dot else field.message(rule)]
         return sentences
 
 
-class DatesSchema(Schema):
-    created = fields.String(metadata={"example": "2026-06-15T09:30:00.000000Z"})
-    updated = fields.String(metadata={"example": "2026-06-15T09:30:00.000000Z"})
+class QuerySchema(Schema):
+    """The base of the schemas of query strings, where nothing can be null."""
 
 
-class DeletedSchema(Schema):
+class AnswerSchema(Schema):
+    """The base of what goes out: its members are always there, but for those that are optional."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field) -> None:
+        field_obj.required = not field_obj.metadata.get("optional")
+
+
+class RecordDatesSchema(AnswerSchema):
+    """When a record was made, and when it last changed."""
+
+    created = moment("When the record was made (UTC).", "2026-06-15T09:30:00.000000Z")
+    updated = moment("When the record last changed (UTC).", "2026-06-15T09:30:00.000000Z")
+
+
+class DeletedRecordSchema(AnswerSchema):
     """What is left to say of a deleted record."""
 
-    id = fields.Integer(metadata={"example": 12})
+    id = fields.Integer(metadata=told("The id that the record had.", 12))
 
 
 @functools.lru_cache(maxsize=64)
@@ -129,6 +146,8 @@ def _expression(schema: ma.Schema, columns: tuple[str, ...], optional: list[str]
     items = []
     for name, field in schema.dump_fields.items():
         key = field.data_key or name
+        if isinstance(field, Included):
+            continue
         if isinstance(field, Group):
             value = _expression(field.schema, columns, optional)
             if field.key is not None:

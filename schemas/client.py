@@ -10,70 +10,103 @@ from clients_api.models.client import NAME_LENGTH, STATUSES
 from clients_api.models.queries.folding import fold
 from clients_api.models.tag import MOST_PER_CLIENT
 
-from .base import DatesSchema, Group, JSONText, Schema, text
+from .base import (
+    AnswerSchema,
+    Group,
+    Included,
+    JSONText,
+    QuerySchema,
+    RecordDatesSchema,
+    Schema,
+    text,
+)
+from .contact import ContactSchema
 from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
+from .metadata import told
 from .paging import list_query
 
 TAG_LENGTH = 100
 
 
-class CategoryRefSchema(Schema):
-    id = fields.Integer(attribute="category_id", metadata={"example": 2})
-    name = fields.String(attribute="category_name", metadata={"example": "Standard"})
+class ClientCategoryRefSchema(AnswerSchema):
+    """The category that a client is filed under."""
+
+    id = fields.Integer(attribute="category_id", metadata=told("The id of the category.", 2))
+    name = fields.String(attribute="category_name", metadata=told("Its name.", "Standard"))
 
 
-class OwnerRefSchema(Schema):
-    id = fields.Integer(attribute="owner_id", metadata={"example": 34})
-    name = fields.String(attribute="owner_name", metadata={"example": "Jane Doe"})
+class ClientOwnerRefSchema(AnswerSchema):
+    """The user who owns the account of a client."""
+
+    id = fields.Integer(attribute="owner_id", metadata=told("The id of the user.", 34))
+    name = fields.String(attribute="owner_name", metadata=told("First and last name.", "Jane Doe"))
 
 
-class BillingSchema(Schema):
-    street = text("1 Market St", attribute="billing_street")
-    city = text("San Francisco", attribute="billing_city")
-    state = text("CA", attribute="billing_state")
-    zip = text("94105", attribute="billing_zip")
-    country = text("United States", attribute="billing_country")
+class BillingAddressSchema(AnswerSchema):
+    """Where invoices go, and how long they may stay unpaid."""
+
+    street = text("Street and number.", "1 Market St", attribute="billing_street")
+    city = text("City.", "San Francisco", attribute="billing_city")
+    state = text("State, county or province.", "CA", attribute="billing_state")
+    zip = text("Postal code.", "94105", attribute="billing_zip")
+    country = text("Country, as it was written.", "United States", attribute="billing_country")
     invoice_due_days = fields.Integer(
-        attribute="billing_invoice_due_days", allow_none=True, metadata={"example": 7}
+        attribute="billing_invoice_due_days",
+        allow_none=True,
+        metadata=told("Days after which an invoice is due.", 7),
     )
 
 
-class ShippingSchema(Schema):
-    street = text(attribute="shipping_street")
-    city = text(attribute="shipping_city")
-    state = text(attribute="shipping_state")
-    zip = text(attribute="shipping_zip")
-    country = text(attribute="shipping_country")
+class ShippingAddressSchema(AnswerSchema):
+    """Where goods go."""
+
+    street = text("Street and number.", attribute="shipping_street")
+    city = text("City.", attribute="shipping_city")
+    state = text("State, county or province.", attribute="shipping_state")
+    zip = text("Postal code.", attribute="shipping_zip")
+    country = text("Country, as it was written.", attribute="shipping_country")
 
 
-class ClientSchema(Schema):
+class ClientSchema(AnswerSchema):
     """A client, as every call returns it."""
 
-    id = fields.Integer(metadata={"example": 12})
-    company_name = fields.String(metadata={"example": "Acme Inc"})
-    description = text("Key account.")
-    status = fields.String(metadata={"example": "active", "enum": list(STATUSES)})
-    phone = text("+1 555 0100")
-    website = text("https://acme.example")
-    vat = text("GB123456789")
-    category = Group(CategoryRefSchema)
-    owner = Group(OwnerRefSchema, key="owner_id")
-    billing = Group(BillingSchema)
-    shipping = Group(ShippingSchema)
-    dates = Group(DatesSchema)
+    id = fields.Integer(metadata=told("The id of the client.", 12))
+    company_name = fields.String(metadata=told("The name of the company.", "Acme Inc"))
+    description = text("What there is to know of it.", "Key account.")
+    status = fields.String(
+        metadata=told("Whether it is served.", "active", enum=list(STATUSES)),
+    )
+    phone = text("Phone number, as it was written.", "+1 555 0100")
+    website = text("Address of the website.", "https://acme.example")
+    vat = text("VAT number.", "GB123456789")
+    category = Group(ClientCategoryRefSchema)
+    owner = Group(
+        ClientOwnerRefSchema,
+        key="owner_id",
+        metadata={"description": "Null when the client has none: its owner was deleted."},
+    )
+    billing = Group(BillingAddressSchema)
+    shipping = Group(ShippingAddressSchema)
+    dates = Group(RecordDatesSchema)
     tags = JSONText(
-        metadata={
-            "type": "array",
-            "items": {"type": "string"},
-            "example": ["priority", "retainer"],
-        }
+        metadata=told(
+            "In the order in which they were set.",
+            ["priority", "retainer"],
+            type="array",
+            items={"type": "string"},
+        )
     )
     custom_fields = JSONText(
         omit="{}",
         metadata={
             "type": "object",
             "description": "Only where custom fields are defined: their values by name.",
+            "optional": True,
         },
+    )
+    contacts = Included(
+        fields.Nested(ContactSchema),
+        metadata=told("Only with `include=contacts`: the users of the client.", optional=True),
     )
 
 
@@ -86,51 +119,86 @@ class ClientChangeSchema(Schema):
         data_key="client_company_name",
         required=True,
         max=NAME_LENGTH,
-        metadata={"example": "Acme Inc"},
+        metadata=told("The name of the company.", "Acme Inc"),
     )
-    category_id = Id(data_key="client_categoryid", metadata={"example": 2})
+    category_id = Id(
+        data_key="client_categoryid",
+        metadata=told("The id of a category; a new client without one gets the system default.", 2),
+    )
     description = String(
-        data_key="client_description", max=65_535, metadata={"example": "Key account."}
+        data_key="client_description",
+        max=65_535,
+        metadata=told("What there is to know of it.", "Key account."),
     )
-    phone = String(data_key="client_phone", max=50, metadata={"example": "+1 555 0100"})
-    vat = String(data_key="client_vat", max=50, metadata={"example": "GB123456789"})
+    phone = String(data_key="client_phone", max=50, metadata=told("Phone number.", "+1 555 0100"))
+    vat = String(data_key="client_vat", max=50, metadata=told("VAT number.", "GB123456789"))
     website = String(
-        data_key="client_website", max=250, metadata={"example": "https://acme.example"}
+        data_key="client_website",
+        max=250,
+        metadata=told("Address of the website.", "https://acme.example"),
     )
     billing_street = String(
-        data_key="client_billing_street", max=200, metadata={"example": "1 Market St"}
+        data_key="client_billing_street",
+        max=200,
+        metadata=told("Where invoices go: street and number.", "1 Market St"),
     )
     billing_city = String(
-        data_key="client_billing_city", max=100, metadata={"example": "San Francisco"}
+        data_key="client_billing_city",
+        max=100,
+        metadata=told("Where invoices go: city.", "San Francisco"),
     )
-    billing_state = String(data_key="client_billing_state", max=100, metadata={"example": "CA"})
-    billing_zip = String(data_key="client_billing_zip", max=50, metadata={"example": "94105"})
+    billing_state = String(
+        data_key="client_billing_state",
+        max=100,
+        metadata=told("Where invoices go: state, county or province.", "CA"),
+    )
+    billing_zip = String(
+        data_key="client_billing_zip",
+        max=50,
+        metadata=told("Where invoices go: postal code.", "94105"),
+    )
     billing_country = String(
-        data_key="client_billing_country", max=100, metadata={"example": "United States"}
+        data_key="client_billing_country",
+        max=100,
+        metadata=told("Where invoices go: country.", "United States"),
     )
     billing_invoice_due_days = Integer(
         data_key="client_billing_invoice_due_days",
         min=0,
         max=32_767,
-        metadata={"example": 7},
+        metadata=told("Days after which an invoice is due.", 7),
     )
-    shipping_street = String(data_key="client_shipping_street", max=250)
-    shipping_city = String(data_key="client_shipping_city", max=100)
-    shipping_state = String(data_key="client_shipping_state", max=100)
-    shipping_zip = String(data_key="client_shipping_zip", max=50)
-    shipping_country = String(data_key="client_shipping_country", max=100)
+    shipping_street = String(
+        data_key="client_shipping_street",
+        max=250,
+        metadata=told("Where goods go: street and number."),
+    )
+    shipping_city = String(
+        data_key="client_shipping_city", max=100, metadata=told("Where goods go: city.")
+    )
+    shipping_state = String(
+        data_key="client_shipping_state",
+        max=100,
+        metadata=told("Where goods go: state, county or province."),
+    )
+    shipping_zip = String(
+        data_key="client_shipping_zip", max=50, metadata=told("Where goods go: postal code.")
+    )
+    shipping_country = String(
+        data_key="client_shipping_country", max=100, metadata=told("Where goods go: country.")
+    )
 
 
 def tag_titles(**kwargs) -> Array:
     """Make the field of a set of tags."""
-    kwargs.setdefault("metadata", {"example": ["priority", "retainer"]})
+    kwargs.setdefault("metadata", told("The titles of tags.", ["priority", "retainer"]))
     return Array(String(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
 
 
 class TagFilter(Array):
     """Titles that a client must have. No client has a blank one, so it is no reason to list all."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if None in value:
             raise self.make_error("choice")
         return super()._deserialize(value, attr, data, **kwargs)
@@ -139,42 +207,49 @@ class TagFilter(Array):
 class ClientCreateSchema(ClientChangeSchema):
     """A client and its primary user, the account owner."""
 
-    first_name = String(required=True, max=100, metadata={"example": "Jane"})
-    last_name = String(required=True, max=100, metadata={"example": "Doe"})
-    email = Email(required=True, metadata={"example": "jane@acme.example"})
+    first_name = String(
+        required=True, max=100, metadata=told("First name of its primary user.", "Jane")
+    )
+    last_name = String(
+        required=True, max=100, metadata=told("Last name of its primary user.", "Doe")
+    )
+    email = Email(
+        required=True,
+        metadata=told("The user's address, which nobody else has.", "jane@acme.example"),
+    )
     company_name = String(
         data_key="client_company_name",
         max=NAME_LENGTH,
-        metadata={
-            "example": "Acme Inc",
-            "description": "`first_name last_name` if not given.",
-        },
+        metadata=told("`first_name last_name` if not given.", "Acme Inc"),
     )
     tags = tag_titles()
-    send_email = YesNo(metadata={"description": "`yes` queues the welcome e-mail."})
+    send_email = YesNo(metadata=told("`yes` queues the welcome e-mail."))
 
 
-class TagsSchema(Schema):
+class ClientTagsChangeSchema(Schema):
     """A set of tags."""
 
     tags = tag_titles(required=True)
 
 
-class StatusSchema(Schema):
-    status = Choice(STATUSES, required=True, metadata={"example": "suspended"})
+class ClientStatusChangeSchema(Schema):
+    """Whether a client is served."""
 
-
-class OwnerSchema(Schema):
-    owner = Id(
-        required=True,
-        metadata={"example": 34, "description": "A user that belongs to this client."},
+    status = Choice(
+        STATUSES, required=True, metadata=told("Whether the client is served.", "suspended")
     )
 
 
-class IncludeQuerySchema(Schema):
-    include = Choice(
-        ("contacts",), metadata={"description": "`contacts` adds the users of the client."}
-    )
+class ClientOwnerChangeSchema(Schema):
+    """The user who is to own the account of a client."""
+
+    owner = Id(required=True, metadata=told("A user that belongs to this client.", 34))
+
+
+class IncludeQuerySchema(QuerySchema):
+    """What to add to a client."""
+
+    include = Choice(("contacts",), metadata=told("`contacts` adds the users of the client."))
 
 
 ClientListQuerySchema = list_query(
@@ -187,19 +262,19 @@ ClientListQuerySchema = list_query(
     },
     default="client_created",
     order="desc",
-    status=Choice(STATUSES),
-    category_id=Integer(),
-    search=String(metadata={"description": "A part of the company name, in whatever case."}),
+    status=Choice(STATUSES, metadata=told("Only those of this status.")),
+    category_id=Integer(metadata=told("Only those of the category with this id.")),
+    search=String(metadata=told("A part of the company name, in whatever case.", "acme")),
     tag=TagFilter(
         String(max=TAG_LENGTH),
-        metadata={"description": "Repeatable; a client must have all."},
+        metadata=told("Repeatable; a client must have all.", ["priority"]),
     ),
-    email=String(metadata={"description": "A user of the client has this address."}),
-    owner_id=Integer(),
-    created_after=Timestamp(metadata={"description": "At this time (ISO 8601) or later."}),
-    created_before=Timestamp(metadata={"description": "Before this time (ISO 8601)."}),
-    updated_after=Timestamp(metadata={"description": "At this time (ISO 8601) or later."}),
-    updated_before=Timestamp(metadata={"description": "Before this time (ISO 8601)."}),
+    email=String(metadata=told("A user of the client has this address.", "jane@acme.example")),
+    owner_id=Integer(metadata=told("Only those that the user with this id owns.")),
+    created_after=Timestamp(metadata=told("Made at this time (ISO 8601) or later.")),
+    created_before=Timestamp(metadata=told("Made before this time (ISO 8601).")),
+    updated_after=Timestamp(metadata=told("Changed at this time (ISO 8601) or later.")),
+    updated_before=Timestamp(metadata=told("Changed before this time (ISO 8601).")),
     include=IncludeQuerySchema._declared_fields["include"],
 )
 ClientListQuerySchema.takes_custom_fields = True

@@ -4,66 +4,88 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from clients_api.models.user import STATUSES
+from clients_api.models.user import CLIENT, STATUSES
 
-from .base import DatesSchema, Group, Schema, text
+from .base import AnswerSchema, Group, RecordDatesSchema, Schema, text
 from .fields import Choice, Email, Id, Integer, String, YesNo
+from .metadata import told
 from .paging import list_query
 
 PERSON_SORTS = {name: name for name in ("first_name", "last_name", "email", "created", "updated")}
 
 
-class ClientRefSchema(Schema):
-    id = fields.Integer(attribute="client_id", metadata={"example": 12})
-    company_name = fields.String(attribute="client_name", metadata={"example": "Acme Inc"})
+class ContactClientRefSchema(AnswerSchema):
+    """The client that a user belongs to."""
+
+    id = fields.Integer(attribute="client_id", metadata=told("The id of the client.", 12))
+    company_name = fields.String(
+        attribute="client_name", metadata=told("The name of the company.", "Acme Inc")
+    )
 
 
-class RoleSchema(Schema):
-    id = fields.Integer(attribute="role_id", metadata={"example": 2})
-    name = fields.String(attribute="role_name", metadata={"example": "Client"})
+class ContactRoleRefSchema(AnswerSchema):
+    """The role of a contact, which is the same for all."""
+
+    id = fields.Integer(
+        attribute="role_id", metadata=told("The id of the role.", CLIENT, enum=[CLIENT])
+    )
+    name = fields.String(attribute="role_name", metadata=told("Its name.", "Client"))
 
 
-class SocialSchema(Schema):
-    facebook = text()
-    twitter = text()
-    linkedin = text()
-    github = text()
-    dribbble = text()
+class SocialLinksSchema(AnswerSchema):
+    """Where else a person is to be found."""
+
+    facebook = text("Their page on Facebook.")
+    twitter = text("Their page on Twitter.")
+    linkedin = text("Their page on LinkedIn.")
+    github = text("Their page on GitHub.")
+    dribbble = text("Their page on Dribbble.")
 
 
-class ContactSchema(Schema):
+class ContactSchema(AnswerSchema):
     """A user of a client, or a person of no client yet."""
 
-    id = fields.Integer(metadata={"example": 45})
-    first_name = fields.String(metadata={"example": "Jane"})
-    last_name = fields.String(metadata={"example": "Doe"})
-    name = fields.String(metadata={"example": "Jane Doe"})
-    email = fields.String(metadata={"example": "jane@acme.example"})
-    phone = text()
-    job_position = text("Procurement Lead")
-    account_owner = fields.String(metadata={"example": "no", "enum": ["yes", "no"]})
-    status = fields.String(metadata={"example": "active"})
-    client = Group(ClientRefSchema, key="client_id")
-    role = Group(RoleSchema)
-    social = Group(SocialSchema)
-    dates = Group(DatesSchema)
+    id = fields.Integer(metadata=told("The id of the contact.", 45))
+    first_name = fields.String(metadata=told("First name.", "Jane"))
+    last_name = fields.String(metadata=told("Last name.", "Doe"))
+    name = fields.String(metadata=told("First and last name.", "Jane Doe"))
+    email = fields.String(metadata=told("Their e-mail address.", "jane@acme.example"))
+    phone = text("Phone number, as it was written.")
+    job_position = text("What they do.", "Procurement Lead")
+    account_owner = fields.String(
+        metadata=told("Whether they own their client's account.", "no", enum=["yes", "no"])
+    )
+    status = fields.String(metadata=told("Whether they are served.", "active", enum=list(STATUSES)))
+    client = Group(
+        ContactClientRefSchema,
+        key="client_id",
+        metadata={"description": "Null for a person of no client yet."},
+    )
+    role = Group(ContactRoleRefSchema)
+    social = Group(SocialLinksSchema)
+    dates = Group(RecordDatesSchema)
 
 
 class PersonChangeSchema(Schema):
     """What may be changed of a person; what is left out stays as it is."""
 
-    first_name = String(required=True, max=100, metadata={"example": "Jane"})
-    last_name = String(required=True, max=100, metadata={"example": "Doe"})
-    email = Email(required=True, metadata={"example": "jane@acme.example"})
-    phone = String(max=50, metadata={"example": "+1 555 0100"})
-    job_position = String(data_key="position", max=100, metadata={"example": "Procurement Lead"})
+    first_name = String(required=True, max=100, metadata=told("First name.", "Jane"))
+    last_name = String(required=True, max=100, metadata=told("Last name.", "Doe"))
+    email = Email(
+        required=True,
+        metadata=told("Their e-mail address, which nobody else has.", "jane@acme.example"),
+    )
+    phone = String(max=50, metadata=told("Phone number.", "+1 555 0100"))
+    job_position = String(
+        data_key="position", max=100, metadata=told("What they do.", "Procurement Lead")
+    )
 
 
 class ContactCreateSchema(PersonChangeSchema):
     """A user of a client; without one a contact, whom a new client may promote."""
 
-    client_id = Id(data_key="clientid", metadata={"example": 12})
-    send_email = YesNo(metadata={"description": "`yes` queues the welcome e-mail."})
+    client_id = Id(data_key="clientid", metadata=told("The id of the client.", 12))
+    send_email = YesNo(metadata=told("`yes` queues the welcome e-mail."))
 
 
 def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
@@ -73,16 +95,14 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
         sorts=PERSON_SORTS,
         default="first_name",
         order="asc",
-        status=Choice(STATUSES),
-        search=String(
-            metadata={"description": "A part of a name, the e-mail address or phone number."}
-        ),
+        status=Choice(STATUSES, metadata=told("Only those of this status.")),
+        search=String(metadata=told("A part of a name, e-mail address or phone number.", "jane")),
         **filters,
     )
 
 
 ContactListQuerySchema = person_list_query(
     "ContactListQuerySchema",
-    client_id=Integer(),
-    account_owner=YesNo(),
+    client_id=Integer(metadata=told("Only those of the client with this id.")),
+    account_owner=YesNo(metadata=told("Whether they own their client's account.")),
 )

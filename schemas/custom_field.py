@@ -10,17 +10,18 @@ from marshmallow import fields
 
 from clients_api.models.custom_field import TYPES, Definition
 
-from .base import DatesSchema, Group, JSONText, Schema
+from .base import AnswerSchema, Group, JSONText, RecordDatesSchema, Schema
 from .category import (
     CategoryCreateSchema,
     CategoryListQuerySchema,
     CategoryMigrateSchema,
     CategoryTeamSchema,
 )
-from .client import ClientCreateSchema, ClientListQuerySchema, OwnerSchema
+from .client import ClientCreateSchema, ClientListQuerySchema, ClientOwnerChangeSchema
 from .contact import ContactCreateSchema, ContactListQuerySchema
 from .fields import Array, Choice, Date, Decimal, Integer, String, YesNo
 from .key import KeyCreateSchema
+from .metadata import told
 from .paging import list_query
 from .team import TeamMemberCreateSchema
 
@@ -34,19 +35,23 @@ EXAMPLES = {  # of a dropdown it is its first option
     "date": "2026-06-15",
     "checkbox": "yes",
 }
+ANSWERED = {"date": {"format": "date"}, "checkbox": {"enum": ["yes", "no"]}}
 
 
-def value_field(definition: Definition, *, required: bool | None = None) -> fields.Field:
+def value_field(
+    definition: Definition,
+    *,
+    required: bool | None = None,
+    place: type[Schema] = Schema,
+) -> fields.Field:
     """Make the field that judges a value for a custom field.
 
-    In: the definition; `required`, to overrule what it says of that (a filter never is).
+    In: the definition; `required`, to overrule what it says of that (a filter never is); the kind
+    of schema that it is documented as a part of.
     """
     options: dict[str, Any] = {
         "required": definition.required if required is None else required,
-        "metadata": {
-            "description": definition.title,
-            "example": EXAMPLES.get(definition.type) or definition.options[0],
-        },
+        "metadata": told(definition.title, _example(definition)),
     }
     match definition.type:
         case "text":
@@ -63,8 +68,25 @@ def value_field(definition: Definition, *, required: bool | None = None) -> fiel
             field = YesNo(**options)
         case "dropdown":
             field = Choice(definition.options, **options)
-    field._bind_to_schema(definition.name, Schema())
+    field._bind_to_schema(definition.name, place())
     return field
+
+
+def answer_field(definition: Definition) -> fields.Field:
+    """Make the field that says how a value of a custom field goes out; it may always be null.
+
+    Of a dropdown it is any text: an option may be gone, and a value that was chosen stays.
+    """
+    more: dict[str, Any] = ANSWERED.get(definition.type, {})
+    metadata = told(definition.title, _example(definition), **more)
+    types: dict[str, Any] = {"number": fields.Integer, "decimal": fields.Float}
+    field = types.get(definition.type, fields.String)(allow_none=True, metadata=metadata)
+    field._bind_to_schema(definition.name, AnswerSchema())
+    return field
+
+
+def _example(definition: Definition) -> Any:
+    return EXAMPLES.get(definition.type) or definition.options[0]
 
 
 def read_values(
@@ -85,30 +107,36 @@ def read_values(
     return values, errors
 
 
-class CustomFieldSchema(Schema):
+class CustomFieldSchema(AnswerSchema):
     """A field that every client has besides those of the API."""
 
-    id = fields.Integer(metadata={"example": 1})
-    name = fields.String(metadata={"example": "client_custom_field_1"})
-    title = fields.String(metadata={"example": "Account code"})
-    type = fields.String(metadata={"example": "text", "enum": list(TYPES)})
-    required = fields.String(metadata={"example": "no", "enum": ["yes", "no"]})
-    options = JSONText(metadata={"type": "array", "items": {"type": "string"}, "example": []})
-    position = fields.Integer(metadata={"example": 1})
-    dates = Group(DatesSchema)
+    id = fields.Integer(metadata=told("The id of the custom field.", 1))
+    name = fields.String(
+        metadata=told("Its name as a parameter and in clients.", "client_custom_field_1")
+    )
+    title = fields.String(metadata=told("Its name for people.", "Account code"))
+    type = fields.String(metadata=told("What its values are.", "text", enum=list(TYPES)))
+    required = fields.String(
+        metadata=told("Whether each client must have a value.", "no", enum=["yes", "no"])
+    )
+    options = JSONText(
+        metadata=told("What a dropdown offers.", [], type="array", items={"type": "string"})
+    )
+    position = fields.Integer(metadata=told("Its place among the custom fields.", 1))
+    dates = Group(RecordDatesSchema)
 
 
 class CustomFieldChangeSchema(Schema):
     """What may be changed of a custom field; its type and name never change."""
 
-    title = String(required=True, max=150, metadata={"example": "Account code"})
-    required = YesNo(metadata={"example": "no"})
+    title = String(required=True, max=150, metadata=told("Its name for people.", "Account code"))
+    required = YesNo(metadata=told("Whether each client must have a value.", "no"))
     options = Array(
         String(max=TEXT_LENGTH),
         max_items=200,
-        metadata={"description": "What a dropdown offers.", "example": ["gold", "silver"]},
+        metadata=told("What a dropdown offers.", ["gold", "silver"]),
     )
-    position = Integer(min=1, max=32_767, metadata={"example": 1})
+    position = Integer(min=1, max=32_767, metadata=told("Its place among the custom fields.", 1))
 
 
 class FieldName(String):
@@ -127,16 +155,17 @@ class CustomFieldCreateSchema(CustomFieldChangeSchema):
     name = FieldName(
         max=64,
         pattern="[a-z][a-z0-9_]*",
-        metadata={"description": "The next free `client_custom_field_N` if not given."},
+        metadata=told("The next free `client_custom_field_N` if not given."),
     )
-    type = Choice(TYPES, required=True, metadata={"example": "text"})
+    type = Choice(TYPES, required=True, metadata=told("What its values are.", "text"))
 
     @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
     def _offers_options(self, data: Any, original: Any, **kwargs: Any) -> None:
         # Options that are wrong themselves are in the original only, and told of already.
         options = data.get("options", original.get("options"))
         if data.get("type") == "dropdown" and not options:
-            raise ma.ValidationError(self.fields["options"].message("required"), "options")
+            field: Any = self.fields["options"]
+            raise ma.ValidationError(field.message("required"), "options")
 
 
 # The parameters of the API's calls, and the columns and options of import and export.
@@ -154,7 +183,7 @@ RESERVED = frozenset().union(
             ContactListQuerySchema,
             CustomFieldCreateSchema,
             KeyCreateSchema,
-            OwnerSchema,
+            ClientOwnerChangeSchema,
             TeamMemberCreateSchema,
         )
     ),

@@ -13,11 +13,12 @@ from marshmallow import fields
 from clients_api.models.client import NAME_LENGTH, STATUSES
 from clients_api.models.custom_field import Definition
 
-from .base import Schema
+from .base import AnswerSchema, QuerySchema, Schema, text
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
 from .contact import ContactCreateSchema
 from .custom_field import value_field
 from .fields import Choice, Id, Integer, String, YesNo
+from .metadata import told
 from .paging import PageQuerySchema
 
 FORMATS = ("csv", "ndjson")
@@ -105,8 +106,9 @@ class _Column:
         self.name = name
         self.field = field
         self.key = key
-        is_plain = type(field) is String and field.pattern is None
-        self.most = (field.limits["max"] or 0) if is_plain else 0
+        self.most = 0
+        if type(field) is String and field.pattern is None:
+            self.most = field.limits["max"] or 0
 
 
 def _load(
@@ -114,7 +116,7 @@ def _load(
     params: Mapping[str, Any],
     errors: dict[str, list[str]],
 ) -> dict[Any, Any]:
-    values = {}
+    values: dict[Any, Any] = {}
     for column in columns:
         value = params.get(column.name, ma.missing)
         # What most cells are, text in which nothing can be wrong, need not be asked about further.
@@ -135,9 +137,9 @@ def _load(
     return values
 
 
-def _flag(description: str) -> Choice:
+def _flag(description: str) -> Any:
     words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
-    return Choice(words, metadata={"description": description})
+    return Choice(words, metadata=told(description))
 
 
 def canonical_encoding(name: str) -> str | None:
@@ -162,38 +164,38 @@ class EncodingName(String):
         return name
 
 
-class ImportQuerySchema(Schema):
+class ImportQuerySchema(QuerySchema):
     """How to import."""
 
-    format = Choice(FORMATS, metadata={"description": "What Content-Type says, if not given."})
+    format = Choice(FORMATS, metadata=told("What Content-Type says, if not given."))
     encoding = EncodingName(
         max=40,
-        metadata={
-            "description": "Such as `windows-1252`. If not given, what a byte order mark or the "
+        metadata=told(
+            "Such as `windows-1252`. If not given, what a byte order mark or the "
             "charset of Content-Type says, or else UTF-8."
-        },
+        ),
     )
     dry_run = _flag("`yes` reports what the import would do, and changes nothing.")
     match = Choice(
         MATCHES,
-        metadata={
-            "description": "By what a row is known to be of a client that is there: the owner's "
+        metadata=told(
+            "By what a row is known to be of a client that is there: the owner's "
             "e-mail address, which it is if not given, the column `id`, or the VAT number."
-        },
+        ),
     )
     on_conflict = Choice(
         CONFLICTS,
-        metadata={
-            "description": "What becomes of a row whose client is there already; `fail` if not "
+        metadata=told(
+            "What becomes of a row whose client is there already; `fail` if not "
             "given. `update` clears what has a blank cell, unless `blank` is `keep`."
-        },
+        ),
     )
     blank = Choice(
         BLANKS,
-        metadata={
-            "description": "What a blank cell of a row that updates means: `clear`, which it does "
+        metadata=told(
+            "What a blank cell of a row that updates means: `clear`, which it does "
             "if not given, or `keep` what is there. A column that is not in the file is kept."
-        },
+        ),
     )
     partial = _flag("`yes` imports the good rows where some are bad.")
     raw = _flag("`yes` takes cells as they stand, also in an export, without undoing anything.")
@@ -204,10 +206,10 @@ _LIST_ONLY = {*PageQuerySchema._declared_fields, "sort", "include"}
 
 ExportQuerySchema = type(
     "ExportQuerySchema",
-    (Schema,),
+    (QuerySchema,),
     {
         "__doc__": "Which clients to export: the filters of the list.",
-        "format": Choice(FORMATS, metadata={"description": "`csv` if not given."}),
+        "format": Choice(FORMATS, metadata=told("`csv` if not given.")),
         "bom": _flag("`yes` begins with a byte order mark, by which Excel knows UTF-8."),
         "raw": _flag("`yes` leaves cells that a spreadsheet would run as they are."),
         "contacts": _flag("`yes` exports the users of these clients, one a line."),
@@ -221,30 +223,34 @@ ExportQuerySchema = type(
 )
 
 
-class ProblemSchema(Schema):
+class ImportProblemSchema(AnswerSchema):
     """What is wrong with a row."""
 
-    line = fields.Integer(metadata={"example": 3, "description": "Where the row starts, from 1."})
-    column = fields.String(allow_none=True, metadata={"example": "email"})
-    message = fields.String(metadata={"example": "The email has already been taken."})
+    line = fields.Integer(metadata=told("Where the row starts, from 1.", 3))
+    column = text("The column; null where it is the row as a whole.", "email")
+    message = fields.String(metadata=told("What is wrong.", "The email has already been taken."))
 
 
-class ImportReportSchema(Schema):
+class ImportReportSchema(AnswerSchema):
     """What an import did; with `dry_run` what it would do."""
 
-    dry_run = fields.Boolean(metadata={"example": False})
-    created = fields.Integer(metadata={"example": 12})
-    updated = fields.Integer(metadata={"example": 0})
-    skipped = fields.Integer(metadata={"example": 0})
-    failed = fields.Integer(metadata={"example": 1})
-    categories_created = fields.Integer(metadata={"example": 1})
-    tags_created = fields.Integer(metadata={"example": 1})
+    dry_run = fields.Boolean(metadata=told("Whether nothing was changed, as asked.", False))
+    created = fields.Integer(metadata=told("Records that were made.", 12))
+    updated = fields.Integer(metadata=told("Records that were changed.", 0))
+    skipped = fields.Integer(metadata=told("Rows that were passed over, as asked.", 0))
+    failed = fields.Integer(metadata=told("Rows that were wrong.", 1))
+    categories_created = fields.Integer(metadata=told("Categories that were made.", 1))
+    tags_created = fields.Integer(metadata=told("Tags that were made.", 1))
     new_categories = fields.List(
-        fields.String(), metadata={"example": ["Retail"], "description": "The first 1000."}
+        fields.String(), metadata=told("Names of the first 1000 new categories.", ["Retail"])
     )
     new_tags = fields.List(
-        fields.String(), metadata={"example": ["priority"], "description": "The first 1000."}
+        fields.String(), metadata=told("Titles of the first 1000 new tags.", ["priority"])
     )
     errors = fields.List(
-        fields.Nested(ProblemSchema), metadata={"description": "What is wrong, by row."}
+        fields.Nested(ImportProblemSchema),
+        metadata=told(
+            "What is wrong, by row.",
+            [{"line": 3, "column": "email", "message": "The email has already been taken."}],
+        ),
     )

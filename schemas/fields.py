@@ -68,7 +68,7 @@ class _Field(fields.Field):
 
     def message(self, rule: str, **numbers: Any) -> str:
         """Return the sentence for a broken rule of this field."""
-        name = self.data_key or self.name
+        name = str(self.data_key or self.name)
         if isinstance(self.parent, Array):
             name = "{field}"  # the array knows which of its elements this is
         return sentence(rule, name, **{**self.limits, **numbers})
@@ -154,7 +154,7 @@ class Choice(String):
         self.choices = choices if isinstance(choices, Mapping) else {c: c for c in choices}
         super().__init__(**kwargs)
         self.validators = [validate.OneOf(list(self.choices.values()))]
-        self.metadata.setdefault("enum", list(self.choices))
+        self.metadata = {"enum": list(self.choices), **self.metadata}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str) or value not in self.choices:
@@ -233,7 +233,7 @@ class Decimal(_Field, fields.Float):
 class Timestamp(_Field, fields.DateTime):
     """A time in ISO 8601, loaded as the API writes times; without an offset it is UTC."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         try:
             moment = datetime.datetime.fromisoformat(value)
             if moment.tzinfo is None:
@@ -249,7 +249,7 @@ class Timestamp(_Field, fields.DateTime):
 class Date(_Field, fields.Date):
     """A day, `YYYY-MM-DD`."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise self.make_error("date")
         try:
@@ -278,7 +278,7 @@ class Array(_Field, fields.List):
         if max_items is not None:
             # In words, since JSON Schema's maxItems counts those that are dropped as well.
             said = [self.metadata.get("description"), f"At most {max_items} different ones."]
-            self.metadata["description"] = " ".join(filter(None, said))
+            self.metadata = {**self.metadata, "description": " ".join(filter(None, said))}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):

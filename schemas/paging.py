@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
-from .base import Schema
+from .base import AnswerSchema, QuerySchema
 from .fields import Choice, Integer, String
+from .metadata import told
 
 LIMIT_MAX = 100
 
 
-class PageQuerySchema(Schema):
-    page = Integer(min=1, metadata={"description": "Number of the page, from 1.", "example": 1})
+class PageQuerySchema(QuerySchema):
+    """Which page of a list is wanted."""
+
+    default_sort: ClassVar[str]
+    default_order: ClassVar[str]
+
+    page = Integer(min=1, metadata=told("Number of the page, from 1.", 1))
     limit = Integer(
         min=1,
-        metadata={
-            "description": f"Records a page; above {LIMIT_MAX} it is {LIMIT_MAX}.",
-            "example": 25,
-        },
+        metadata=told(f"Records a page; above {LIMIT_MAX} it is {LIMIT_MAX}.", 25),
     )
     cursor = String(
-        metadata={
-            "description": "Empty for the first page, then `meta.next_cursor` of the last answer. "
+        metadata=told(
+            "Empty for the first page, then `meta.next_cursor` of the last answer. "
             "No total is counted, and a page costs the same at any depth.",
-        },
+            "",
+        ),
     )
-    order = Choice(("asc", "desc"), metadata={"description": "Direction of the sort."})
+    order = Choice(("asc", "desc"), metadata=told("Direction of the sort."))
 
 
 def list_query(
@@ -40,9 +44,7 @@ def list_query(
     one and its `order`; `filters`, the fields of the resource's own.
     """
     members: dict[str, Any] = {
-        "sort": Choice(
-            sorts, metadata={"description": f"What to sort by; `{default}` if not given."}
-        ),
+        "sort": Choice(sorts, metadata=told(f"What to sort by; `{default}` if not given.")),
         "default_sort": sorts[default],
         "default_order": order,
         **filters,
@@ -50,11 +52,16 @@ def list_query(
     return type(name, (PageQuerySchema,), members)
 
 
-class MetaSchema(Schema):
+class ListMetaSchema(AnswerSchema):
     """What a list says of its pages; with a cursor only `per_page` and `next_cursor`."""
 
-    current_page = fields.Integer(metadata={"example": 1})
-    per_page = fields.Integer(required=True, metadata={"example": 25})
-    total = fields.Integer(metadata={"example": 1})
-    last_page = fields.Integer(metadata={"example": 1})
-    next_cursor = fields.String(allow_none=True)
+    per_page = fields.Integer(metadata=told("Records a page.", 25))
+    current_page = fields.Integer(metadata=told("Number of this page, from 1.", 1, optional=True))
+    total = fields.Integer(metadata=told("How many records there are.", 1, optional=True))
+    last_page = fields.Integer(
+        metadata=told("Number of the last page, at least 1.", 1, optional=True)
+    )
+    next_cursor = fields.String(
+        allow_none=True,
+        metadata=told("The `cursor` of the next page; null on the last.", optional=True),
+    )

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .base import DatesSchema, Group, Schema
+from .base import AnswerSchema, Group, RecordDatesSchema, Schema
 from .client import TAG_LENGTH
 from .fields import String
+from .metadata import told
 from .paging import list_query
 
 
-class TagSchema(Schema):
+class ClientTagSchema(AnswerSchema):
     """A tag, with the number of clients that have it."""
 
-    id = fields.Integer(metadata={"example": 5})
-    title = fields.String(metadata={"example": "priority"})
-    count = fields.Integer(metadata={"example": 12})
-    dates = Group(DatesSchema)
+    id = fields.Integer(metadata=told("The id of the tag.", 5))
+    title = fields.String(metadata=told("What it says.", "priority"))
+    count = fields.Integer(metadata=told("How many clients have it.", 12))
+    dates = Group(RecordDatesSchema)
 
 
-class TagChangeSchema(Schema):
-    title = String(required=True, max=TAG_LENGTH, metadata={"example": "priority"})
+class TagRenameSchema(Schema):
+    """The new title of a tag."""
+
+    title = String(required=True, max=TAG_LENGTH, metadata=told("What it is to say.", "priority"))
 
 
 TagListQuerySchema = list_query(
@@ -28,5 +31,5 @@ TagListQuerySchema = list_query(
     sorts={name: name for name in ("title", "count", "created")},
     default="title",
     order="asc",
-    search=String(metadata={"description": "A part of the title."}),
+    search=String(metadata=told("A part of the title.", "prio")),
 )

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from clients_api.models.user import ADMINISTRATOR, STAFF
+from clients_api.models.user import ADMINISTRATOR, STAFF, STATUSES
 
-from .base import DatesSchema, Group, Schema, text
-from .contact import PersonChangeSchema, SocialSchema, person_list_query
+from .base import AnswerSchema, Group, RecordDatesSchema, text
+from .contact import PersonChangeSchema, SocialLinksSchema, person_list_query
 from .fields import Integer, YesNo
+from .metadata import told
 
 ROLE_IDS = (ADMINISTRATOR, STAFF)
+ROLE = told(f"{ADMINISTRATOR} is an administrator, {STAFF} staff.", STAFF, enum=list(ROLE_IDS))
 
 
-class TeamRoleSchema(Schema):
-    id = fields.Integer(attribute="role_id", metadata={"example": 3, "enum": list(ROLE_IDS)})
-    name = fields.String(attribute="role_name", metadata={"example": "Staff"})
+class TeamRoleRefSchema(AnswerSchema):
+    """The role of a team member: what they may do in the program that shows them."""
+
+    id = fields.Integer(
+        attribute="role_id", metadata=told("The id of the role.", STAFF, enum=list(ROLE_IDS))
+    )
+    name = fields.String(attribute="role_name", metadata=told("Its name.", "Staff"))
 
 
-class TeamMemberSchema(Schema):
+class TeamMemberSchema(AnswerSchema):
     """A staff user."""
 
-    id = fields.Integer(metadata={"example": 7})
-    first_name = fields.String(metadata={"example": "Sam"})
-    last_name = fields.String(metadata={"example": "Lee"})
-    name = fields.String(metadata={"example": "Sam Lee"})
-    email = fields.String(metadata={"example": "sam@crm.example"})
-    phone = text()
-    job_position = text("Account manager")
-    dashboard_access = fields.String(metadata={"example": "yes"})
-    status = fields.String(metadata={"example": "active"})
-    role = Group(TeamRoleSchema)
-    social = Group(SocialSchema)
-    dates = Group(DatesSchema)
+    id = fields.Integer(metadata=told("The id of the team member.", 7))
+    first_name = fields.String(metadata=told("First name.", "Sam"))
+    last_name = fields.String(metadata=told("Last name.", "Lee"))
+    name = fields.String(metadata=told("First and last name.", "Sam Lee"))
+    email = fields.String(metadata=told("Their e-mail address.", "sam@crm.example"))
+    phone = text("Phone number, as it was written.")
+    job_position = text("What they do.", "Account manager")
+    dashboard_access = fields.String(
+        metadata=told("`yes` for all of the team.", "yes", enum=["yes"])
+    )
+    status = fields.String(metadata=told("Whether they work here.", "active", enum=list(STATUSES)))
+    role = Group(TeamRoleRefSchema)
+    social = Group(SocialLinksSchema)
+    dates = Group(RecordDatesSchema)
 
 
 class RoleId(Integer):
@@ -48,16 +56,17 @@ class RoleId(Integer):
 class TeamMemberCreateSchema(PersonChangeSchema):
     """A staff user with a role."""
 
-    role_id = RoleId(required=True, metadata={"example": 3, "enum": list(ROLE_IDS)})
-    send_email = YesNo(metadata={"description": "`yes` queues the welcome e-mail."})
+    role_id = RoleId(required=True, metadata=ROLE)
+    send_email = YesNo(metadata=told("`yes` queues the welcome e-mail."))
 
 
 class TeamMemberChangeSchema(PersonChangeSchema):
     """What may be changed of a staff user; what is left out stays as it is."""
 
-    role_id = RoleId(metadata={"example": 3, "enum": list(ROLE_IDS)}, allow_none=False)
+    role_id = RoleId(metadata=ROLE, allow_none=False)
 
 
 TeamListQuerySchema = person_list_query(
-    "TeamListQuerySchema", role_id=RoleId(metadata={"enum": list(ROLE_IDS)})
+    "TeamListQuerySchema",
+    role_id=RoleId(metadata=told("Only those of this role.", enum=list(ROLE_IDS))),
 )

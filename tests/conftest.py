@@ -65,7 +65,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_app(template: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Make services, each with a database of its own; `settings` are those of the README."""
+    """Make services, each with a database of its own; `settings` are the service's."""
     made: list[Service] = []
 
     def make(**settings: Any) -> Service:

@@ -635,8 +635,6 @@ def test_a_host_may_have_modules_named_as_ours(tmp_path):
     installed, host = tmp_path / "site-packages", tmp_path / "host"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "clients_api", installed / "clients_api", ignore=ignored)
-    for name in ("models", "schemas", "blueprints"):
-        shutil.copytree(ROOT / name, installed / "clients_api" / name, ignore=ignored)
     host.mkdir()
     for name in ("models", "schemas", "blueprints"):
         (host / f"{name}.py").write_text(f'NAME = "own {name}"\n')

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import click
 
@@ -137,7 +137,8 @@ def export(
     It holds what there was in one moment, in the order of the ids. Import reads it.
     """
     form = form or formats.by_suffix(file)
-    selection = Client.matching(**{name: value for name, value in filters.items() if value})
+    given: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    selection = Client.matching(**given)
     length = Contact.matching().total() if contacts else selection.total()
     count = 0
     with _writing(file) as stream, _bar(length, sys.stderr.isatty()) as advance:
@@ -184,7 +185,7 @@ def _reading(file: str) -> Iterator[BinaryIO]:
             yield stream
     else:
         with open(file, "rb") as stream, _bar(os.fstat(stream.fileno()).st_size, True) as advance:
-            yield _Watched(stream, advance)
+            yield cast(BinaryIO, _Watched(stream, advance))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from clients_api.schemas.fields import sentence
 from .columns import COLUMNS, Known
 from .rows import Errors, Outcome, Row, Rules
 
-_COLUMN_OF = {"id": "id", "vat": "client_vat"}
+_COLUMN_OF = {"email": "email", "id": "id", "vat": "client_vat"}
 SEVERAL = "Several clients have this VAT number."
 
 
@@ -38,7 +38,7 @@ class ClientRows:
         titles = {d.name: d.title for d in definitions}
         self.known = Known({**dict.fromkeys([*COLUMNS, "send_email"]), **titles})
         self._categories: dict[str, int] = {}
-        self._by_vat = _VatNumbers() if rules.match == "vat" else None
+        self._by_vat: Any = _VatNumbers() if rules.match == "vat" else None
 
     def take(self, row: Row, errors: Errors) -> Outcome:
         """Make or change the client of a row. Adds to `errors` what is wrong; then nothing is."""
@@ -70,6 +70,7 @@ class ClientRows:
         self, values: dict[str, Any], holder: ownership.Holder | None, errors: Errors
     ) -> Target | None:
         """Find the client that a row is about; None for a new one, or where it is not clear."""
+        owner_id: int | None = None
         match self._rules.match:
             case "id":
                 client_id = values.pop("id", None)
@@ -84,12 +85,13 @@ class ClientRows:
             case _:
                 if holder is None or holder.account_owner != "yes":
                     return None
-                errors.update(self._rules.taken("email"))
-                return Target(holder.client_id, holder.user_id)
+                client_id, owner_id = holder.client_id, holder.user_id
         if client_id is None:
             return None
         errors.update(self._rules.taken(_COLUMN_OF[self._rules.match]))
-        return Target(client_id, ownership.owner_of(client_id))
+        if self._rules.match != "email":
+            owner_id = ownership.owner_of(client_id)
+        return Target(client_id, owner_id)
 
     def _unchanged(
         self, wrong: Mapping[str, Any], given: Mapping[str, Any], target: Target

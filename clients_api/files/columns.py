@@ -15,7 +15,7 @@ COLUMNS: dict[str, str] = {
     "id": "id",
     **{name: name for name in OWNER},
     **{
-        name: field.name
+        name: str(field.name)
         for name, field in ClientChangeSchema(exclude=("category_id",)).parameters.items()
     },
     "status": "status",

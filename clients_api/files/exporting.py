@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -29,7 +29,7 @@ def export(
     contacts: bool = False,
     bom: bool = False,
     raw: bool = False,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Yield the clients of a selection as a file of the format `form`, in one snapshot.
 
     In: `written` is told the number of records of each part; `contacts`, whether to yield the

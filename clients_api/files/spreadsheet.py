@@ -157,7 +157,7 @@ class _Table:
         for place in self._nameless:
             if cells[place].strip():
                 return self._misplaced(line, place)
-        values = dict(zip(self._names, map(self._read_cell, cells), strict=True))
+        values: dict[Any, Any] = dict(zip(self._names, map(self._read_cell, cells), strict=True))
         values.pop(None, None)
         if not any(values.values()):
             return None

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from clients_api.models.engines import files
 
-from .message import one_line
+from .message import POLICY, one_line
 
 log = logging.getLogger("clients_api")
 
@@ -57,7 +57,7 @@ class Folder:
         """Write a message, whole or not at all; one that is there already is replaced."""
         name = message["Message-ID"].strip("<>").partition("@")[0] + ".eml"
         is_ascii = (sender + recipient).isascii()
-        content = message.as_bytes(policy=message.policy.clone(utf8=not is_ascii))
+        content = message.as_bytes(policy=POLICY.clone(utf8=not is_ascii))
         try:
             if not self._path.is_dir():
                 self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ class Server:
         return smtp
 
     def _open(self) -> smtplib.SMTP:
-        host, port = self._url.hostname, self._url.port or 0  # 0: the usual one
+        host, port = self._url.hostname or "", self._url.port or 0  # 0: the usual one
         if self._url.scheme == "smtp":
             return smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
         context = ssl.create_default_context()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import marshmallow as ma
 from marshmallow import fields
 
-from clients_api.schemas.base import Schema
+from clients_api.schemas.base import AnswerSchema, Schema
+from clients_api.schemas.metadata import told
 
 from . import JSON
 
@@ -27,6 +29,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     415: ("UnsupportedMediaType", "The body must be application/json; say which in Content-Type."),
     422: ("UnprocessableContent", "The given data was invalid."),
     429: ("TooManyRequests", "Too many requests. Please try again in 12 seconds."),
+    431: ("RequestHeaderFieldsTooLarge", "The headers are too large."),
     500: ("InternalServerError", "Something went wrong on our side. Request id: 5f2c9a."),
     503: ("ServiceUnavailable", "The database is busy. Please try again in a moment."),
     507: ("InsufficientStorage", "The change could not be stored, and nothing was changed."),
@@ -92,20 +95,37 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-class ErrorSchema(Schema):
+# Of paths, by the names that they have there.
+PATH_PARAMETERS = {"id": "The id of the record.", "title": "The title of the tag."}
+
+
+class ErrorAnswerSchema(AnswerSchema):
     """An error: a sentence, and for wrong values what is wrong with each."""
 
-    message = fields.String(required=True, metadata={"example": "The given data was invalid."})
+    message = fields.String(metadata=told("What is wrong.", "The given data was invalid."))
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
-        metadata={"example": {"email": ["The email has already been taken."]}},
+        metadata=told(
+            "What is wrong with each parameter, by name; `tags.1` is an element of an array.",
+            {"email": ["The email has already been taken."]},
+            optional=True,
+        ),
     )
+
+
+class FormSchema(Schema):
+    """A form. Nothing in it is null, for what is empty means that."""
+
+    class Meta:
+        unknown = ma.INCLUDE  # what it holds, the schema beside this one says
 
 
 def describe(components: Any) -> None:
     """Register the components that operations refer to."""
-    components.security_scheme(SCHEME, {"type": "http", "scheme": "bearer"})
+    components.security_scheme(
+        SCHEME, {"type": "http", "scheme": "bearer", "description": "An API key."}
+    )
     for name, header in HEADERS.items():
         components.header(name, header)
     for name, parameter in PARAMETERS.items():
@@ -116,9 +136,9 @@ def describe(components: Any) -> None:
             example["errors"] = {"email": ["The email has already been taken."]}
         response: dict[str, Any] = {
             "description": HTTPStatus(status).phrase,
-            "content": {JSON: {"schema": ErrorSchema, "example": example}},
+            "content": {JSON: {"schema": ErrorAnswerSchema, "example": example}},
         }
         if status in ERROR_HEADERS:
-            header = ERROR_HEADERS[status]
-            response["headers"] = {header: {"$ref": f"#/components/headers/{header}"}}
+            of_error = ERROR_HEADERS[status]
+            response["headers"] = {of_error: {"$ref": f"#/components/headers/{of_error}"}}
         components.response(name, response)

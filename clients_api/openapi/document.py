@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import flask
+from marshmallow import fields
 
 from clients_api.models.custom_field import Definition
-from clients_api.schemas.custom_field import value_field
+from clients_api.schemas.base import AnswerSchema, QuerySchema
+from clients_api.schemas.custom_field import answer_field, value_field
 from clients_api.schemas.fields import INTEGER_MAX
+from clients_api.schemas.metadata import told
 
 from . import JSON
-from .components import ERRORS
-from .fields import without_null
+from .components import ERRORS, PATH_PARAMETERS
 
 TITLE = "Clients API"
 VERSION = "3.1.0"
@@ -25,14 +29,35 @@ Clients part of the public Grow CRM API.
 
 Send your key in the header `Authorization: Bearer <key>`. Bodies may be JSON, URL-encoded or
 multipart forms. In forms, arrays are written `tags[]=a&tags[]=b`, `tags[0]=a&tags[1]=b` or
-`tags=a&tags=b`. Text is trimmed before it is measured, and an empty string means null; numbers may
-be written as text.
+`tags=a&tags=b`, and the empty one `tags=`.
+
+This document gives each value one type. In any body, numbers may also be written as text (`"2"`
+for `2`), and an empty string means null. Text is trimmed before it is looked at and measured;
+blank elements of arrays are dropped. A time may be a bare date, or have no offset: it is UTC then.
 What a call does not take changes nothing, and is named in the header `Ignored-Parameters`; with
 `Prefer: handling=strict` it is refused.
 """
 
-RECORD_ID = {"type": "integer", "minimum": 1, "maximum": INTEGER_MAX, "example": 12}
+CONTACT = {"name": "Whoever runs this service"}
+LICENSE = {"name": "MIT", "identifier": "MIT"}
+
+RECORD_ID = {
+    "type": "integer",
+    "format": "int64",
+    "minimum": 1,
+    "maximum": INTEGER_MAX,
+    "example": 12,
+}
+CLIENT_ANSWERS = [
+    {"$ref": f"#/components/schemas/{name}"} for name in ("ClientAnswer", "ClientListAnswer")
+]
 TAG_TITLE = {"type": "string", "minLength": 1, "example": "priority"}
+
+
+class MessageAnswerSchema(AnswerSchema):
+    """A sentence."""
+
+    message = fields.String(metadata=told("What there is to say.", "The service is ready."))
 
 
 def document_pages(app: flask.Flask, spec: Any) -> None:
@@ -40,10 +65,7 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
     text = {"text/html": {"schema": {"type": "string"}}}
     document = {JSON: {"schema": {"type": "object"}}}
     message = {
-        JSON: {
-            "schema": {"type": "object", "properties": {"message": {"type": "string"}}},
-            "example": {"message": "The service is ready."},
-        }
+        JSON: {"schema": MessageAnswerSchema, "example": {"message": "The service is ready."}}
     }
     ignored = {"Ignored-Parameters": {"$ref": "#/components/headers/Ignored-Parameters"}}
     refused = {str(n): {"$ref": f"#/components/responses/{ERRORS[n][0]}"} for n in (400, 422)}
@@ -59,6 +81,7 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
         operation = {
             "tags": ["service"],
             "summary": summary,
+            "description": "Needs no key.",
             "operationId": name,
             "security": [],
             "parameters": ["Prefer"],
@@ -72,6 +95,16 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
         spec.path(rule=rule, operations={"get": operation})
 
 
+def describe(spec: dict[str, Any], converter: Any) -> None:
+    """Describe what paths are made of, and give each component the description of its schema."""
+    for path in spec["paths"].values():
+        for parameter in path.get("parameters", ()):
+            parameter["description"] = PATH_PARAMETERS[parameter["name"]]
+    for (schema, *_), name in converter.refs.items():
+        description = inspect.cleandoc(schema.__doc__).replace("\n", " ")
+        spec["components"]["schemas"][name]["description"] = description
+
+
 def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str, Any]:
     """Return the OpenAPI document, with the custom fields where clients come in and go out."""
     spec = api.document()
@@ -79,32 +112,50 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
     if not definitions:
         return spec
     spec = copy.deepcopy(spec)
-    converter = api.ma_plugin.converter
-    values = {d.name: converter.field2property(value_field(d)) for d in definitions}
-    optional = {
-        d.name: converter.field2property(value_field(d, required=False)) for d in definitions
-    }
+    property_of = api.ma_plugin.converter.field2property
+    values = {d.name: property_of(value_field(d)) for d in definitions}
     schemas = spec["components"]["schemas"]
-    schemas["Client"]["properties"]["custom_fields"]["properties"] = optional
+    schemas["Client"]["properties"]["custom_fields"] |= {
+        "properties": {d.name: property_of(answer_field(d)) for d in definitions},
+        "required": [d.name for d in definitions],
+    }
+    schemas["Client"]["required"].append("custom_fields")
     required = [d.name for d in definitions if d.required]
     for name in ("ClientCreate", "ClientChange"):
-        form = {name: without_null(value) for name, value in values.items()}
-        for schema, properties in ((schemas[name], values), (schemas[f"{name}Form"], form)):
-            schema["properties"] |= properties
-            schema["required"] = sorted({*schema.get("required", []), *required})
+        schemas[name]["properties"] |= values
+        schemas[name]["required"] = sorted({*schemas[name].get("required", []), *required})
     prefix = api.url_prefix
     samples = {d.name: values[d.name]["example"] for d in definitions}
     for method, path in (("post", ""), ("patch", "/{id}"), ("put", "/{id}")):
         operation = spec["paths"][f"{prefix}/clients{path}"][method]
         for media in operation["requestBody"]["content"].values():
             media["example"] = media["example"] | samples
-    filters = [
-        {"in": "query", "name": d.name, "required": False, "schema": without_null(optional[d.name])}
-        for d in definitions
-    ]
-    for parameter in filters:
-        # Swagger UI fills examples into its form, and would then find nothing.
-        del parameter["schema"]["example"]
+    filters = [_filter(d, property_of) for d in definitions]
     for path in ("clients", "clients/export"):
         spec["paths"][f"{prefix}/{path}"]["get"]["parameters"] += filters
+    for client in _sample_clients(spec):
+        client["custom_fields"] = samples
     return spec
+
+
+def _filter(definition: Definition, property_of: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    schema = property_of(value_field(definition, required=False, place=QuerySchema))
+    description = f"Only those whose {definition.name} is this."
+    return {
+        "in": "query",
+        "name": definition.name,
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _sample_clients(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Find the clients in the examples of answers."""
+    methods = itertools.chain.from_iterable(path.items() for path in spec["paths"].values())
+    answers = (operation["responses"] for name, operation in methods if name != "parameters")
+    for answer in itertools.chain.from_iterable(found.values() for found in answers):
+        media = answer.get("content", {}).get(JSON, {})
+        if media.get("schema") in CLIENT_ANSWERS:
+            data = media["example"]["data"]
+            yield from data if isinstance(data, list) else [data]

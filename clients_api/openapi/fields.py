@@ -1,148 +1,91 @@
-"""What the documentation says of a field: all that may be sent, and an example of it."""
+"""What the documentation says of a field, in the words of JSON Schema that generators know."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import marshmallow as ma
 
-from clients_api.schemas.base import Schema
+from clients_api.schemas.base import QuerySchema
 from clients_api.schemas.fields import (
     DECIMAL_LIMIT,
     INTEGER_MAX,
     Array,
-    Choice,
-    Date,
     Decimal,
     Email,
     Id,
     Integer,
     String,
-    Timestamp,
 )
 
-NO_NUL = r"^[^\x00]*$"
-NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"
-DECIMAL = r"[+-]?[0-9]{1,15}(\.[0-9]+)?"
-
-
-class InForm:
-    """Marks the schema of a form: all is text, nothing is null, and what is empty means null."""
-
-
-class InQuery:
-    """Marks the schema of a query string: all is text, nothing is null, and empty is a value."""
-
-
-@functools.cache
-def variant(schema: type[Schema], place: type[InForm] | type[InQuery]) -> type[Schema]:
-    """Return a schema as it is documented for `place`: InForm or InQuery."""
-    name = schema.__name__.removesuffix("Schema") + place.__name__.removeprefix("In")
-    return type(f"{name}Schema", (schema, place), {"__doc__": schema.__doc__})
+# Engines of patterns differ in what else they know: a generated program brings its own.
+NO_NUL = r"^[^\u0000]*$"
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 def field_properties(
     converter: Any, field: ma.fields.Field, *, ret: dict[str, Any], **kwargs: Any
 ) -> dict[str, Any]:
-    """Return what JSON Schema can say of a field that comes in, besides what apispec found."""
-    in_query = isinstance(field.root, InQuery)
-    properties = _properties(field, in_query, field.allow_none and not in_query)
-    if properties is None:
+    """Return what JSON Schema says of a field; `ret` is what apispec found, and is emptied.
+
+    Each value has one type, or that and null. What else is taken for it, such as text for a
+    number, is told in words: a generator would make a type of each spelling.
+    """
+    properties = {**ret, **_limits(field)}
+    types = _listed(properties.get("type"))
+    if not types:  # a reference to another schema
         return {}
-    properties.setdefault("type", ret["type"])
-    if field.allow_none:
-        properties["type"] = [*dict.fromkeys([*_listed(properties["type"]), "null"])]
-        if "enum" in properties:
-            properties["enum"].append(None)
-        if "anyOf" in properties:
-            ret.pop("format")  # stands in one of the alternatives
-            properties["anyOf"].append({"type": "null"})
-    never_null = isinstance(field.root, InForm | InQuery)
-    return without_null(properties) if never_null else properties
-
-
-def without_null(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON Schema as it is where nothing can be null: in forms and query strings."""
-    types = [name for name in _listed(properties["type"]) if name != "null"]
-    changed = {**properties, "type": types[0] if len(types) == 1 else types}
+    ret.clear()
+    (kind,) = (name for name in types if name != "null")
+    properties["type"] = kind
     if "enum" in properties:
-        changed["enum"] = [value for value in properties["enum"] if value is not None]
-    if "anyOf" in properties:
-        changed["anyOf"] = [item for item in properties["anyOf"] if item != {"type": "null"}]
-    return changed
+        properties["enum"] = [value for value in properties["enum"] if value is not None]
+    never_null = isinstance(field.root, QuerySchema) or isinstance(field.parent, Array)
+    if not field.allow_none or never_null:
+        return properties
+    if "enum" not in properties:
+        return properties | {"type": [kind, "null"]}
+    choice = {"type": properties.pop("type"), "enum": properties.pop("enum")}
+    return properties | {"anyOf": [choice, {"type": "null"}]}
 
 
-def _listed(types: str | list[str]) -> list[str]:
-    return [types] if isinstance(types, str) else types
+def _listed(types: str | list[str] | None) -> list[str]:
+    return [types] if isinstance(types, str) else types or []
 
 
-def _properties(field: ma.fields.Field, in_query: bool, blank: bool) -> dict[str, Any] | None:
+def _limits(field: ma.fields.Field) -> dict[str, Any]:
     match field:
         case Integer():
-            return _integer(field, in_query, blank)
+            return {"format": "int64", **_range(field)}
         case Decimal():
-            limits = {"minimum": -DECIMAL_LIMIT, "maximum": DECIMAL_LIMIT}
-            return {"type": ["number", "string"], **limits, "pattern": _whole(DECIMAL, blank)}
-        case Choice():
-            return {"enum": [*field.choices, *([""] if blank else [])]}
-        case Timestamp() | Date() if blank:
-            kind = "date-time" if isinstance(field, Timestamp) else "date"
-            return {"anyOf": [{"format": kind}, {"const": ""}]}
+            return {"format": "double", "minimum": -DECIMAL_LIMIT, "maximum": DECIMAL_LIMIT}
+        case ma.fields.Integer():
+            return {"format": "int64"}
+        case ma.fields.Float():
+            return {"format": "double"}
+        case String() if "enum" in field.metadata:
+            return {}
         case Email():
             return {"format": "email", "minLength": 1}
         case String(pattern=str()):
-            return {"pattern": _whole(field.pattern, blank)}
-        case String() if field.required or (in_query and isinstance(field.parent, Array)):
+            return {"pattern": f"^{field.pattern}$"}
+        case String() if field.required or _is_filter(field):
             return {"minLength": 1, "pattern": NOT_BLANK}
         case String():
             return {"pattern": NO_NUL}
-        case Array() if field.required and isinstance(field.root, InForm):
-            return {"minItems": 1}  # the empty array has one blank element: `tags=`
-        case Array() | Timestamp() | Date():
-            return {}
-    return None
+    return {}
 
 
-def _integer(field: Integer, in_query: bool, blank: bool) -> dict[str, Any]:
-    """Describe a whole number: in a body also as text."""
-    types = ["integer"] if in_query else ["integer", "string"]
+def _is_filter(field: ma.fields.Field) -> bool:
+    """Tell of an element of an array in a query string, where a blank one is refused."""
+    return isinstance(field.parent, Array) and isinstance(field.root, QuerySchema)
+
+
+def _range(field: Integer) -> dict[str, Any]:
     if "enum" in field.metadata:
-        choices = field.metadata["enum"]
-        texts = [str(choice) for choice in choices] + ([""] if blank else [])
-        return {"type": types, "enum": [*choices, *([] if in_query else texts)]}
-    low, high = field.limits["min"], field.limits["max"]
-    low = 1 if isinstance(field, Id) else low
-    properties = {
-        "type": types,
-        "minimum": -INTEGER_MAX if low is None else low,
-        "maximum": high,
-    }
-    return properties if in_query else {**properties, "pattern": _digits(low, high, blank)}
-
-
-def _digits(low: int | None, high: int, blank: bool) -> str:
-    if low is None:
-        return _whole("[+-]?[0-9]{1,18}", blank)
-    zero = "[+-]?0+|" if low == 0 else ""
-    # No record has an id of more digits.
-    numbers = ["[1-9][0-9]{0,17}"] if high == INTEGER_MAX else _up_to(str(high))
-    return _whole(rf"{zero}\+?0*({'|'.join(numbers)})", blank)
-
-
-def _up_to(high: str) -> list[str]:
-    """Return patterns for the numbers from 1 to `high`, by the digit that differs first."""
-    patterns = [f"[1-9][0-9]{{0,{len(high) - 2}}}", high]
-    for place, digit in enumerate(high):
-        first, last = (1 if place == 0 else 0), int(digit) - 1
-        if first <= last:
-            rest = "[0-9]" * (len(high) - place - 1)
-            patterns.append(f"{high[:place]}[{first}-{last}]{rest}")
-    return patterns
-
-
-def _whole(pattern: str, blank: bool) -> str:
-    return rf"^\s*({pattern}){'?' if blank else ''}\s*$"
+        return {}
+    low = 1 if isinstance(field, Id) else field.limits["min"]
+    return {"minimum": -INTEGER_MAX if low is None else low, "maximum": field.limits["max"]}
 
 
 def example(fields: dict[str, ma.fields.Field]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any
 from marshmallow import fields
 
 from clients_api.files.formats import FORMATS
-from clients_api.schemas.base import Schema
-from clients_api.schemas.paging import MetaSchema
+from clients_api.schemas.base import AnswerSchema, Schema
+from clients_api.schemas.metadata import told
+from clients_api.schemas.paging import ListMetaSchema
 
 from . import FORM, JSON, MULTIPART
-from .components import ERRORS, SCHEME
-from .fields import InForm, InQuery, example, variant
+from .components import ERRORS, SCHEME, FormSchema
+from .fields import example
 
 
 @functools.cache
@@ -22,24 +23,43 @@ def envelope(schema: type[Schema], many: bool) -> type[Schema]:
     """Make the schema of the envelope around one record or a list."""
     name = schema.__name__.removesuffix("Schema")
     members: dict[str, Any] = {
-        "data": fields.List(fields.Nested(schema)) if many else fields.Nested(schema)
+        "__doc__": f"The answer of a call that returns {'a list' if many else 'one record'}.",
+        "data": fields.Nested(schema),
     }
     if many:
-        members["meta"] = fields.Nested(MetaSchema)
-    members["message"] = fields.String()
-    for field in members.values():
-        field.required = True
-    return type(f"{name}{'List' if many else ''}AnswerSchema", (Schema,), members)
+        members["data"] = fields.List(
+            fields.Nested(schema), metadata=told("The records of this page.")
+        )
+        members["meta"] = fields.Nested(ListMetaSchema)
+    members["message"] = fields.String(metadata=told("What was done, in words."))
+    return type(f"{name}{'List' if many else ''}AnswerSchema", (AnswerSchema,), members)
 
 
 class OperationDocs:
-    """The documentation of an Operation, in the words of flask-smorest and OpenAPI."""
+    """The documentation of an Operation, in the words of flask-smorest and OpenAPI.
+
+    What an operation is, the class in web/operation.py says.
+    """
+
+    __name__: str
+    _apidoc: dict[str, Any]  # what flask-smorest looks for at a view
+    method: str
+    path: str
+    scope: str
+    writes: bool
+    has_record: bool
+    takes_body: bool
+    file_types: tuple[str, ...]
+    query: Schema
+    body: Schema
+    answer: Any
+    resource: Any
 
     def documentation(self) -> dict[str, Any]:
         """Return what flask-smorest keeps for a view until the documentation is made."""
         info: dict[str, Any] = {"operation": self}
         if self.query.load_fields:
-            schema = variant(type(self.query), InQuery)
+            schema = type(self.query)
             info["arguments"] = {"parameters": [{"in": "query", "schema": schema}]}
         return info
 
@@ -70,7 +90,15 @@ class OperationDocs:
         doc["security"] = [{SCHEME: []}]
         doc["description"] = f"Needs a key of scope `{self.scope}`."
         doc["operationId"] = self.__name__
+        twin = self._twin(siblings)
+        if twin is not None:
+            doc["x-alias-of"] = twin.__name__
         return doc
+
+    def _twin(self, siblings: Iterable[OperationDocs]) -> OperationDocs | None:
+        """Return the PATCH that this PUT is another name of, if it is."""
+        patches = (other for other in siblings if other.method == "PATCH" != self.method)
+        return next((other for other in patches if other.path == self.path), None)
 
     def _header_names(self) -> list[str]:
         names = ["Prefer"]
@@ -83,7 +111,7 @@ class OperationDocs:
         return names
 
     def _error_statuses(self) -> set[int]:
-        statuses = {400, 401, 403, 405, 413, 414, 415, 422, 429, 500, 503}
+        statuses = {400, 401, 403, 405, 413, 414, 415, 422, 429, 431, 500, 503}
         if "<" in self.path:
             statuses.add(404)
         if self.writes:
@@ -96,10 +124,12 @@ class OperationDocs:
 
     def _request(self) -> dict[str, Any]:
         if self.file_types:
-            form = {"schema": self._form_with_file()}
-            return {"required": True, "content": {**file_content(self.file_types), MULTIPART: form}}
+            content = file_content(self.file_types)
+            content[MULTIPART] = {"schema": self._form_with_file()}
+            return {"required": True, "content": content}
         json = type(self.body)
-        form = variant(json, InForm)
+        # Not the bare reference: a generated program tells the three apart by the class of a body.
+        form = {"allOf": [json, FormSchema]}
         sample = example(self.body.load_fields)
         return {
             "required": any(field.required for field in self.body.load_fields.values()),
@@ -137,7 +167,7 @@ class OperationDocs:
         record = example(self.answer.schema().dump_fields)
         sample: dict[str, Any] = {"data": record}
         if self.answer.many:
-            sample = {"data": [record], "meta": example(MetaSchema().dump_fields)}
+            sample = {"data": [record], "meta": example(ListMetaSchema().dump_fields)}
         sample["message"] = self.answer.message
         schema = envelope(self.answer.schema, self.answer.many)
         return {JSON: {"schema": schema, "example": sample}}
@@ -148,5 +178,6 @@ def file_content(media_types: Iterable[str]) -> dict[str, Any]:
     content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in media_types}
     for form in FORMATS.values():
         if form.media_type in content:
-            content[form.media_type]["example"] = form.example
+            file = {"type": "string", "format": "binary"}
+            content[form.media_type] = {"schema": file, "example": form.example}
     return content

@@ -6,6 +6,25 @@ const followColours = () => document.documentElement.classList.toggle("dark-mode
 dark.addEventListener("change", followColours);
 followColours();
 
+// Swagger UI fills examples into its forms: with those of filters each list would be empty.
+const withoutExamplesOfFilters = (spec) => {
+  for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+    for (const parameter of operation.parameters ?? []) {
+      if (parameter.in === "query") {
+        delete parameter.schema.example;
+      }
+    }
+  }
+  return spec;
+};
+const emptyFilters = {
+  statePlugins: {
+    spec: {
+      wrapActions: { updateJsonSpec: (go) => (spec) => go(withoutExamplesOfFilters(spec)) },
+    },
+  },
+};
+
 const place = document.getElementById("docs");
 
 SwaggerUIBundle({
@@ -18,5 +37,6 @@ SwaggerUIBundle({
   filter: true,
   persistAuthorization: false,
   tryItOutEnabled: true,
+  plugins: [emptyFilters],
   validatorUrl: null, // the default would send this document to a server of theirs
 });

@@ -160,7 +160,11 @@ class Api(flask_smorest.Api):
                 "title": document.TITLE,
                 "version": __version__,
                 "openapi_version": document.VERSION,
-                "info": {"description": document.DESCRIPTION, "license": {"name": "MIT"}},
+                "info": {
+                    "description": document.DESCRIPTION,
+                    "contact": document.CONTACT,
+                    "license": document.LICENSE,
+                },
                 "servers": [{"url": "/"}],
             },
         )
@@ -182,6 +186,7 @@ class Api(flask_smorest.Api):
                     self.spec.tag({"name": blp.name, "description": blp.description})
                 document.document_pages(self._app, self.spec)
                 self._document = self.spec.to_dict()
+                document.describe(self._document, self.ma_plugin.converter)
         return self._document
 
     def _register_error_handlers(self) -> None:
@@ -189,6 +194,9 @@ class Api(flask_smorest.Api):
 
     def _register_responses(self) -> None:
         """Register none: our operations refer to others, which have time until they do."""
+
+    def _register_pagination_header(self) -> None:
+        """Register none: our lists say in their bodies what there is to say of pages."""
 
     def _register_components(self) -> None:
         components.describe(self.spec.components)

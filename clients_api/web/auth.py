@@ -15,6 +15,7 @@ import peewee
 from clients_api.models.engines import sqlite
 from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
+from . import current_app
 from .errors import cross_site, forbidden, unauthorized
 
 log = logging.getLogger("clients_api")
@@ -67,7 +68,7 @@ class KeyAuthenticator:
                 return
             self._noted[identity.id] = now
         try:
-            with flask.current_app.database.not_waiting():
+            with current_app.database.not_waiting():
                 ApiKey.note_use(identity.id)
         except peewee.OperationalError as error:
             # A full disk or a busy writer must not keep anybody from reading.
@@ -112,7 +113,7 @@ class HostAuthenticator:
 def _is_forged(request: flask.Request) -> bool:
     if request.method in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
         return False
-    return request.headers.get("Origin") not in flask.current_app.config["CORS_ORIGINS"]
+    return request.headers.get("Origin") not in current_app.config["CORS_ORIGINS"]
 
 
 def require(caller: Caller | None, scope: str) -> Caller:

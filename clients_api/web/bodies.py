@@ -21,6 +21,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from clients_api.openapi import FORM, JSON, MULTIPART
 from clients_api.schemas.base import cleaned, trimmed
 
+from . import current_app
 from .errors import Refused, too_large
 
 PAIRS_MAX = 1000
@@ -65,7 +66,7 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
 
 
 def _read_bytes(request: flask.Request) -> bytes:
-    limit = flask.current_app.config["MAX_BODY_BYTES"]
+    limit = current_app.config["MAX_BODY_BYTES"]
     length = request.content_length
     if length is not None and length > limit:
         raise too_large()

@@ -14,6 +14,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, NotFound
 
+from . import current_app, request
+
 log = logging.getLogger("clients_api")
 
 INVALID = "The given data was invalid."
@@ -70,9 +72,7 @@ def answer(error: Exception) -> flask.Response:
     payload: dict[str, Any] = {"message": refused.message}
     if refused.errors is not None:
         payload["errors"] = refused.errors
-    response = flask.current_app.response_class(
-        orjson.dumps(payload), refused.status, refused.headers
-    )
+    response = current_app.response_class(orjson.dumps(payload), refused.status, refused.headers)
     response.content_type = "application/json"
     return response
 
@@ -99,7 +99,7 @@ def _refusal(error: Exception) -> Refused:
             return _unavailable("The database is busy.")
         case _ if sqlite.is_full(error):
             log.error("The database can't be used in request %s: %s", _request_id(), error)
-            if flask.request.method in ("GET", "HEAD"):
+            if request.method in ("GET", "HEAD"):
                 return _unavailable("The database can't be used.")
             return Refused(
                 HTTPStatus.INSUFFICIENT_STORAGE,
@@ -131,7 +131,7 @@ def allowed_methods(error: MethodNotAllowed) -> str:
 
 def too_large(setting: str = "MAX_BODY_BYTES") -> Refused:
     """Make the answer to a body above the limit of that setting."""
-    limit = flask.current_app.config[setting]
+    limit = current_app.config[setting]
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may not be larger than {limit} bytes."
     )
@@ -146,4 +146,4 @@ def _unavailable(why: str) -> Refused:
 
 
 def _request_id() -> str:
-    return flask.request.id
+    return request.id

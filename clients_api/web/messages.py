@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 import flask
@@ -54,7 +54,8 @@ class Request(flask.Request):
 
     def spool(self) -> BinaryIO:
         """Make a file for as long as the request takes; a large one lies on the disk."""
-        self.spools.append(tempfile.SpooledTemporaryFile(SPOOL_BYTES))  # noqa: SIM115
+        spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
+        self.spools.append(cast(BinaryIO, spool))
         return self.spools[-1]
 
 

@@ -18,7 +18,8 @@ from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.paging import PageQuerySchema
 
-from . import conditional, repeats
+from . import conditional, current_app, repeats
+from . import request as web_request
 from .answering import Answer, Answerer, Include
 from .errors import unprocessable
 from .loading import Loader
@@ -59,9 +60,7 @@ class Operation(OperationDocs):
     the request; what it returns is shaped by the schema, put into the envelope, and sent.
     """
 
-    def __init__(
-        self, view: Callable[..., Any], resource: Resource, method: str, path: str
-    ) -> None:
+    def __init__(self, view: Any, resource: Resource, method: str, path: str) -> None:
         functools.update_wrapper(self, view)
         self.view = view
         self.resource = resource
@@ -94,8 +93,8 @@ class Operation(OperationDocs):
         return self  # flask-smorest copies what it documents; there is one operation
 
     def __call__(self, **path: Any) -> flask.Response:
-        app = flask.current_app._get_current_object()
-        request = flask.request._get_current_object()
+        app = current_app._get_current_object()
+        request = web_request._get_current_object()
         caller = app.admit(request, self.scope)
         call = Call(app, request, path, *self._loader.load(request, path))
         if not self.writes:
@@ -127,7 +126,7 @@ class Operation(OperationDocs):
     def _run(self, call: Call) -> flask.Response:
         includes = self._included(call.query)
         arguments = dict(call.path)
-        paging = None
+        paging: Any = None
         if isinstance(self.query, PageQuerySchema):
             paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
         if self.takes_query:

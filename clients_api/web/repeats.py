@@ -13,6 +13,7 @@ import orjson
 
 from clients_api.models.idempotency import Answer, Idempotency
 
+from . import current_app
 from .errors import Refused, unprocessable
 
 WAIT_SECONDS = 5
@@ -85,7 +86,7 @@ def stored(caller: str, key: str, asked: str) -> flask.Response | None:
             {"Idempotency-Key": ["The Idempotency-Key was used for another request already."]}
         )
     headers = orjson.loads(answer.headers) | {"Idempotency-Replayed": "true"}
-    return flask.current_app.response_class(
+    return current_app.response_class(
         answer.body, answer.status, headers, content_type="application/json"
     )
 

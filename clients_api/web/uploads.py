@@ -17,6 +17,7 @@ from clients_api.schemas.base import trimmed
 from clients_api.schemas.exchange import canonical_encoding
 from clients_api.schemas.fields import sentence
 
+from . import current_app
 from .bodies import PAIRS_MAX, collect, decode_field, require_no_coding
 from .errors import Refused, log, too_large, unprocessable
 
@@ -101,7 +102,7 @@ def _room() -> Iterator[None]:
 
 def _parts(request: flask.Request) -> Iterator[bytes]:
     """Yield the body as it comes. Raises Refused: 400, 413."""
-    limit = flask.current_app.config["MAX_IMPORT_BYTES"]
+    limit = current_app.config["MAX_IMPORT_BYTES"]
     length = request.content_length
     if length is not None and length > limit:
         raise too_large("MAX_IMPORT_BYTES")
@@ -136,7 +137,7 @@ def _read_form(
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=PAIRS_MAX)
     pairs: list[tuple[str, bytearray]] = []
     files = 0
-    limit = flask.current_app.config["MAX_BODY_BYTES"]
+    limit = current_app.config["MAX_BODY_BYTES"]
     into: Any = None
     for event in _events(decoder, parts, limit):
         if isinstance(event, File) and event.name == FILE:

@@ -196,7 +196,7 @@ class Client(BaseModel):
         return cls.find(id)
 
     @classmethod
-    def change_owner(cls, id: int | None, owner: int) -> Record:
+    def change_owner(cls, id: int | None, owner: int | None) -> Record:
         """Make one of a client's users its only owner. Raises NotFound, and Invalid for others."""
         cls._update(id)
         ownership.change_owner(id, owner)

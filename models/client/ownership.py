@@ -35,7 +35,7 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
             raise
 
 
-def change_owner(client_id: int, user_id: int) -> None:
+def change_owner(client_id: int | None, user_id: int | None) -> None:
     """Make one of a client's users its only owner. Raises Invalid for anybody else."""
     moment = now()
     _disown(moment, client_id)

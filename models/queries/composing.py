@@ -37,9 +37,9 @@ class Search(NamedTuple):
     """
 
     ids: Callable[..., peewee.Query]
-    size: Callable[..., Any] | None = None
-    column: peewee.Field | None = None
-    holds: Callable[..., peewee.Expression] | None = None
+    size: Any = None
+    column: Any = None
+    holds: Any = None
 
 
 class Composer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 import peewee
@@ -47,7 +47,7 @@ class Prepared:
         self._compile = functools.lru_cache(maxsize=512)(self._compile_shape)
 
     def _compile_shape(
-        self, dialect: type[peewee.Database], count: int, **shape: Any
+        self, dialect: Hashable, count: int, **shape: Any
     ) -> tuple[str, tuple[Any, ...]]:
         query = self._compose(*map(Param, range(count)), **shape)
         sql, values = database.get_sql_context().sql(query).query()
@@ -55,8 +55,8 @@ class Prepared:
 
     def __call__(self, *values: Any, **shape: Any) -> Any:
         """Bind `values`, execute, and return the DB-API cursor."""
-        db = database.obj
-        sql, slots = self._compile(type(db), len(values), **shape)
+        db: Any = database.obj
+        sql, slots = self._compile(db.__class__, len(values), **shape)
         return db.execute_sql(
             sql, [values[slot.index] if type(slot) is Param else slot for slot in slots]
         )
@@ -80,7 +80,8 @@ prepared = Prepared
 
 def compose_all() -> None:
     """Compose for the current database the prepared queries that have one shape only."""
+    db: Any = database.obj
     for query in Prepared._made:
         parameters = inspect.signature(query._compose).parameters.values()
         if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):
-            query._compile(type(database.obj), len(parameters))
+            query._compile(db.__class__, len(parameters))

@@ -65,7 +65,7 @@ class Selection:
         place = self._known.place(key, offset) if is_deep else None
         if place is not None and offset - place[0] < min(offset, behind):
             position, *first = place
-            rows = self._rows(first, (count, offset - position), how | {"seek": "at"})
+            rows = self._rows(tuple(first), (count, offset - position), how | {"seek": "at"})
         elif offset <= behind:
             rows = self._rows((), (count, offset), how)
         else:
@@ -139,7 +139,8 @@ class Selection:
 
     @cached_property
     def _hits(self) -> int:
-        return len(json.loads(self._found)) if self._ids_are_known else self._found
+        found = self._found
+        return len(json.loads(found)) if isinstance(found, str) else found
 
     @property
     def _ids_are_known(self) -> bool:
@@ -161,7 +162,8 @@ class Selection:
 
     @cached_property
     def _known(self) -> Known:
-        return database.obj.known
+        db: Any = database.obj
+        return db.known
 
 
 def _shape(conditions: Iterable[Condition]) -> Shape:

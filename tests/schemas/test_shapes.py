@@ -14,14 +14,14 @@ from clients_api import blueprints
 from clients_api.models import Client, category, client, contact, custom_field, key, tag, team
 from clients_api.models.engines.current import using
 from clients_api.models.queries.record import Record
-from clients_api.schemas.base import DeletedSchema, Group, JSONText, Schema, shape
+from clients_api.schemas.base import DeletedRecordSchema, Group, JSONText, Schema, shape
 from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
 from clients_api.schemas.exchange import ImportReportSchema
-from clients_api.schemas.key import KeySchema, NewKeySchema
-from clients_api.schemas.tag import TagSchema
+from clients_api.schemas.key import CreatedKeySchema, KeySchema
+from clients_api.schemas.tag import ClientTagSchema
 from clients_api.schemas.team import TeamMemberSchema
 
 SHAPES = {
@@ -29,11 +29,11 @@ SHAPES = {
     ContactSchema: contact.reader.columns,
     CategorySchema: category.reader.columns,
     TeamMemberSchema: team.reader.columns,
-    TagSchema: tag.reader.columns,
+    ClientTagSchema: tag.reader.columns,
     CustomFieldSchema: custom_field.reader.columns,
     KeySchema: key.reader.columns,
-    NewKeySchema: (*key.reader.columns, "key"),
-    DeletedSchema: ("id",),
+    CreatedKeySchema: (*key.reader.columns, "key"),
+    DeletedRecordSchema: ("id",),
 }
 MADE_OF_NO_ROW = {Schema, ImportReportSchema}
 LETTERS = "abc XYZ\"\\/'<>&%\t\n\r\b\f\x01\x1f\x7f\u0080éßİÅ東京عربى\u2028\u2029\ufeff\U0001f600"
@@ -161,10 +161,10 @@ def test_what_is_to_be_left_out_is_left_out():
 
 def test_a_shape_is_compiled_once():
     columns = tag.reader.columns
-    assert shape(TagSchema, columns) is shape(TagSchema, columns)
-    assert shape(TagSchema, columns) is not shape(TagSchema, (*columns, "sort_key"))
+    assert shape(ClientTagSchema, columns) is shape(ClientTagSchema, columns)
+    assert shape(ClientTagSchema, columns) is not shape(ClientTagSchema, (*columns, "sort_key"))
 
 
 def test_a_column_that_is_missing_is_an_error_at_once():
     with pytest.raises(ValueError, match="tuple"):
-        shape(TagSchema, ("id",))
+        shape(ClientTagSchema, ("id",))
