@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import itertools
+from typing import Any
 
 import flask
 
 from clients_api.files import exporting, importing
-from clients_api.files.formats import FORMATS, MEDIA_TYPES
+from clients_api.files.formats import FORMATS, MEDIA_TYPES, by_suffix
+from clients_api.files.rows import Rules
 from clients_api.models import Client
 from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.exchange import ExportQuerySchema, ImportQuerySchema, ImportReportSchema
-from clients_api.web import current_app
+from clients_api.schemas.fields import sentence
+from clients_api.web import current_app, request
 from clients_api.web.api import Blueprint
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
@@ -27,6 +30,7 @@ blp = Blueprint(
 )
 
 PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
+DRY_RUN = "Dry run: nothing was imported."
 
 
 @blp.get("/clients/export")
@@ -35,11 +39,13 @@ PROBLEMS_MAX = 1000  # that an answer tells; `failed` counts them all
 def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
-    parts = exporting.export(current_app.database, Client.matching(**query), form)
+    how = {name: query.pop(name, False) for name in ("contacts", "bom", "raw")}
+    parts = exporting.export(current_app.database, Client.matching(**query), form, **how)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
-    response.headers.set("Content-Disposition", "attachment", filename=f"clients.{form}")
+    name = f"{'contacts' if how['contacts'] else 'clients'}.{form}"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     response.call_on_close(parts.close)
     return response
 
@@ -50,24 +56,41 @@ def export_clients(query):
 @blp.response(200, ImportReportSchema, message="Clients imported successfully.")
 def import_clients(query, body):
     """Import clients from a file; all of it or, unless `partial`, nothing."""
-    form = query.pop("format", None) or MEDIA_TYPES[body["media_type"]]
+    upload = body["upload"]
+    said = MEDIA_TYPES.get(upload.media_type) or by_suffix(upload.name)
+    form = query.pop("format", None) or said
+    query.setdefault("encoding", upload.charset or None)
+    if query.get("contacts") and query.get("match") == "vat":
+        raise unprocessable({"match": [sentence("choice", "match")]})
+    rules = Rules(**{name: query.pop(name) for name in Rules._fields if name in query})
     problems: list[importing.Problem] = []
-    job = importing.Import(**query, problem=problems.append)
-    report = job.run(current_app.database, io.BytesIO(body["data"]), form)
+    job = importing.Import(rules, **query, problem=_first(problems, PROBLEMS_MAX))
+    report = job.run(current_app.database, upload.stream, form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
-    return _told(report, query.get("dry_run", False), problems)
+    is_trial = query.get("dry_run", False)
+    if is_trial:
+        request.message = DRY_RUN
+    return _told(report, is_trial, problems)
+
+
+def _first(problems: list[importing.Problem], most: int) -> Any:
+    def note(problem: importing.Problem) -> None:
+        if len(problems) < most:
+            problems.append(problem)
+
+    return note
 
 
 def _told(report: importing.Report, is_trial: bool, problems: list[importing.Problem]) -> Record:
-    errors = [problem._asdict() for problem in problems[:PROBLEMS_MAX]]
-    told = {"dry_run": is_trial, **vars(report), "errors": errors}
+    errors = [problem._asdict() for problem in problems]
+    told = {"dry_run": is_trial, **dataclasses.asdict(report), "errors": errors}
     return Record(tuple(told), tuple(told.values()))
 
 
 def _by_line(problems: list[importing.Problem]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    for line, column, message in problems[:PROBLEMS_MAX]:
+    for line, column, message in problems:
         name = f"lines.{line}" if column is None else f"lines.{line}.{column}"
         errors.setdefault(name, []).append(message)
     return errors

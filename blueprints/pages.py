@@ -17,10 +17,11 @@ from clients_api.models import CustomField
 from clients_api.models.engines import migrating, sqlite
 from clients_api.openapi import document
 from clients_api.version import __version__
-from clients_api.web import current_app, request, routing
-from clients_api.web.bodies import read_query
+from clients_api.web import current_app, request
 from clients_api.web.errors import Refused, unprocessable
-from clients_api.web.loading import ignore
+from clients_api.web.reading import routing
+from clients_api.web.reading.bodies import read_query
+from clients_api.web.reading.loading import ignore
 
 STATIC = Path(web.__file__).parents[1] / "static"
 # Swagger UI comes with a package; of its files, what the page needs.

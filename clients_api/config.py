@@ -161,6 +161,12 @@ SETTINGS: dict[str, Setting] = {
     "MAX_BODY_BYTES": Setting(
         1_048_576, _whole(1024, 2**31), "1024 to 2147483648", "A larger body is answered with 413."
     ),
+    "MAX_IMPORT_BYTES": Setting(
+        268_435_456,
+        _whole(1024, 2**40),
+        "1024 to 1099511627776",
+        "A larger file to import is answered with 413.",
+    ),
     "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
     "RATELIMIT_DEFAULT": Setting(
         "1200 per minute",
@@ -285,6 +291,6 @@ def _shown(name: str, value: Any) -> str:
         return f"a {type(value).__name__}" if isinstance(value, list | dict) else repr(value)
     if not re.search("[:@]", re.sub(r"^[a-z]+://", "", value)):
         return repr(value)
-    scheme = re.match(r"(?:sqlite|postgres(?:ql)?|file|smtps?|https?)://|", value)[0]
-    host = re.search(r"@[A-Za-z0-9.-]+(?=[^@]*\Z)|\Z", value)[0]
-    return f"'{scheme}***{host}'"
+    scheme = re.match(r"(?:sqlite|postgres(?:ql)?|file|smtps?|https?)://", value)
+    host = re.search(r"@[A-Za-z0-9.-]+(?=[^@]*\Z)", value)
+    return f"'{scheme[0] if scheme else ''}***{host[0] if host else ''}'"

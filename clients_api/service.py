@@ -19,10 +19,11 @@ from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
 from .upkeep import metrics
-from .web import errors, log, messages, routing
+from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
 from .web.auth import Caller, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
+from .web.reading import routing
 from .web.repeats import Repeats
 
 

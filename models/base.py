@@ -51,6 +51,18 @@ class BaseModel(peewee.Model):
         """Delete the row of that id; tell whether there was one. Raises peewee.IntegrityError."""
         return bool(_delete(id, model=cls).rowcount)
 
+    @classmethod
+    def last_id(cls) -> int:
+        """Return the highest id of a row; 0 if there is none."""
+        return _last_id.scalar(model=cls) or 0
+
+    @classmethod
+    def made_after(cls, id: int, column: str, limit: int) -> tuple[int, list[Any]]:
+        """Count the rows with higher ids, and return a column of the first `limit` of them."""
+        rows = _made_after.all(id, limit, model=cls, column=column)
+        count = _count_after.scalar(id, model=cls) if len(rows) == limit else len(rows)
+        return count, [value for (value,) in rows]
+
 
 def _assignments(
     model: type[peewee.Model], columns: tuple[str, ...], values: Iterable[Any]
@@ -72,3 +84,19 @@ def _update(*values, model, columns):
 @prepared
 def _delete(id, *, model):
     return model.delete().where(model._meta.primary_key == id)
+
+
+@prepared
+def _last_id(*, model):
+    return model.select(peewee.fn.MAX(model._meta.primary_key))
+
+
+@prepared
+def _made_after(id, limit, *, model, column):
+    rows = model.select(model._meta.columns[column]).where(model._meta.primary_key > id)
+    return rows.order_by(model._meta.primary_key).limit(limit)
+
+
+@prepared
+def _count_after(id, *, model):
+    return model.select(peewee.fn.COUNT(peewee.SQL("*"))).where(model._meta.primary_key > id)

@@ -19,7 +19,7 @@ class Changes:
         self._tell = tell
         self.first: str | None = None  # the times of the first and the last change
         self.last = ""
-        self.renamed: list[int] = []  # ids of categories, whose names their clients show
+        self.renamed: list[int | None] = []  # ids of categories, whose names their clients show
         self.deleted: list[Record] = []
 
     def committed(self) -> None:
@@ -35,7 +35,7 @@ def note(moment: str) -> None:
         changes.last = max(changes.last, moment)
 
 
-def note_renamed(category_id: int) -> None:
+def note_renamed(category_id: int | None) -> None:
     """Note that the clients of a category show another name of it."""
     if (changes := database.obj.changes) is not None:
         changes.renamed.append(category_id)

@@ -52,6 +52,11 @@ class Contact(User):
         return found
 
     @classmethod
+    def of_nobody(cls) -> Selection:
+        """Return the contacts that belong to no client."""
+        return reader.select([("type", ("contact",))])
+
+    @classmethod
     def create(
         cls,
         *,
@@ -143,6 +148,7 @@ reader = Reader(
         "email": lambda key: Contact.email_key == key,
         "client_ids": lambda *values: Contact.client.in_(values),
         "account_owner": lambda value: Contact.account_owner == value,
+        "type": lambda value: Contact.type == value,
     },
     sorts=person_sorts(Contact),
 )

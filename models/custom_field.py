@@ -146,6 +146,11 @@ class CustomValue(BaseModel):
         indexes = ((("field", "value", "client"), False),)
 
     @classmethod
+    def of_client(cls, client_id: int) -> dict[int, Any]:
+        """Return the values that a client has by the id of their field."""
+        return dict(_of_client.all(client_id))
+
+    @classmethod
     def assign(cls, client_id: int | None, values: Mapping[int, Any]) -> None:
         """Set values of a client by the id of their field; None clears.
 
@@ -213,6 +218,13 @@ def _touch_clients(moment, id):
     clients = peewee.Table("client", ("id", "updated"))
     holders = CustomValue.select(CustomValue.client).where(CustomValue.field == id)
     return clients.update({clients.updated: moment}).where(clients.id.in_(holders))
+
+
+@prepared
+def _of_client(client_id):
+    return CustomValue.select(CustomValue.field, CustomValue.value).where(
+        CustomValue.client == client_id
+    )
 
 
 @prepared

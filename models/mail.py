@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import random
-from typing import Any
 
 import blinker
 import peewee
@@ -60,7 +59,7 @@ class Mail(BaseModel):
             created=moment,
             updated=moment,
         )
-        db: Any = database.obj
+        db = database.obj
         db.after_commit(lambda: queued.send(db))
 
     @classmethod

@@ -60,7 +60,7 @@ class Schema(ma.Schema):
     """The base of all schemas."""
 
     class Meta:
-        # What a call can't take is reported by name (clients_api/web/loading.py), not refused here.
+        # What a call can't take is reported by name (web/reading/loading.py), not refused here.
         unknown = ma.EXCLUDE
 
     # Whether the custom fields that are defined now are parameters as well.

@@ -193,7 +193,9 @@ RESERVED = frozenset().union(
             TeamMemberCreateSchema,
         )
     ),
-    {"id", "category", "custom_fields", "format", "dry_run", "on_conflict", "partial"},
+    {"id", "category", "custom_fields", "defused_by_clients_api", "file"},
+    {"format", "encoding", "dry_run", "match", "on_conflict", "blank", "partial"},
+    {"raw", "bom", "contacts"},
 )
 
 

@@ -21,10 +21,12 @@ from typing import Any, TypeVar
 
 import pytest
 from aiosmtpd.controller import Controller
+from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from clients_api import create_app
+from clients_api.commands.cli import cli
 from clients_api.models import ApiKey
 from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
@@ -207,6 +209,36 @@ def make_contact(api: Caller) -> Callable[..., dict[str, Any]]:
         return response.get_json()["data"]
 
     return make
+
+
+@pytest.fixture
+def run(app: Service, tmp_path: Path) -> Callable[..., Result]:
+    """Run a command on the service's database; `input` is its stdin, `file` a file's content."""
+
+    def run(
+        *args: str,
+        input: bytes = b"",
+        file: str | bytes | None = None,
+        suffix: str = "csv",
+        target: Service = app,
+    ) -> Result:
+        if file is not None:
+            path = tmp_path / f"in.{suffix}"
+            path.write_bytes(file if isinstance(file, bytes) else file.encode())
+            args = (args[0], str(path), *args[1:])
+        return CliRunner().invoke(cli, args, input=input, obj=target)
+
+    return run
+
+
+@pytest.fixture
+def clients(api: Caller) -> Callable[[], list[dict[str, Any]]]:
+    """Return all clients over HTTP, oldest first."""
+
+    def clients() -> list[dict[str, Any]]:
+        return api.get("/clients?order=asc&limit=100&include=contacts").get_json()["data"]
+
+    return clients
 
 
 def free_port() -> int:

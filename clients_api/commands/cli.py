@@ -75,7 +75,7 @@ class Group(click.Group):
         except click.UsageError as error:
             raise WrongUsage(error, ctx) from error
         except click.ClickException as error:
-            error.message = printable(error.message)
+            error.message = printable(error.message)  # type: ignore[misc] # of any kind
             raise
         except (config.BadSetting, sqlite.DatabaseUnusable, DomainError) as error:
             raise click.ClickException(printable(str(error))) from error

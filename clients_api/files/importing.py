@@ -1,21 +1,21 @@
-"""Clients from files: what a row means, and what becomes of it."""
+"""Records from files: what becomes of the rows."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
-from clients_api.models import Category, Client, CustomField, User
-from clients_api.models.client import default_name, ownership
+from clients_api.models import Category, Tag
 from clients_api.models.engines.sqlite import Database
-from clients_api.models.errors import Invalid
-from clients_api.models.queries.record import Record
-from clients_api.schemas.exchange import OWNER, OwnedRowSchema, OwnerlessRowSchema, RowReader
-from clients_api.schemas.fields import sentence
 
-from .columns import COLUMNS
-from .formats import FORMATS, Row
+from .client_rows import ClientRows
+from .columns import Known
+from .contact_rows import ContactRows
+from .formats import FORMATS
+from .rows import Errors, Outcome, Row, Rules
+
+NAMES_MAX = 1000  # of new categories and tags that a report names; it counts them all
 
 
 class Problem(NamedTuple):
@@ -28,33 +28,56 @@ class Problem(NamedTuple):
 
 @dataclasses.dataclass
 class Report:
-    """How many rows were created, updated and skipped, and how many were wrong."""
+    """How many rows were created, updated and skipped, and how many were wrong.
+
+    Besides, how many categories and tags were made for them, and the names of the first of these.
+    """
 
     created: int = 0
     updated: int = 0
     skipped: int = 0
     failed: int = 0
+    categories_created: int = 0
+    tags_created: int = 0
+    new_categories: list[str] = dataclasses.field(default_factory=list)
+    new_tags: list[str] = dataclasses.field(default_factory=list)
+
+
+class Rows(Protocol):
+    """What makes records of rows."""
+
+    known: Known
+
+    def take(self, row: Row, errors: Errors) -> Outcome:
+        """Make a record of a row. Adds to `errors` what is wrong; then nothing is changed."""
 
 
 class Import:
-    """Makes clients of rows. The models need a database, and `run` opens a transaction in it.
+    """Makes records of rows. The models need a database; `run` has its transaction, as a whole.
 
-    In: `on_conflict`, what becomes of a row whose address owns a client already: `fail`, `skip`
-    or `update`; `partial`, whether the good rows stay where some are bad; `dry_run`, whether to
-    undo all; `problem`, told what is wrong, row by row; `changed`, told each client that was
-    `created` or `updated`.
+    In: `rules`, what the caller wants of rows; `contacts`, whether they are users of clients and
+    not clients; `encoding`, of the file, where it does not say so itself; `raw`, whether its cells
+    are taken as they stand; `partial`, whether the good rows stay where some are bad; `dry_run`,
+    whether to undo all; `problem`, told what is wrong, row by row; `changed`, told the id of each
+    client that was `created` or `updated`.
     """
 
     def __init__(
         self,
+        rules: Rules,
         *,
-        on_conflict: str = "fail",
+        contacts: bool = False,
+        encoding: str | None = None,
+        raw: bool = False,
         partial: bool = False,
         dry_run: bool = False,
         problem: Callable[[Problem], None],
-        changed: Callable[[str, Record], None] = lambda outcome, client: None,
+        changed: Callable[[str, int], None] = lambda outcome, id: None,
     ) -> None:
-        self._on_conflict = on_conflict
+        self._rules = rules
+        self._contacts = contacts
+        self._encoding = encoding
+        self._raw = raw
         self._partial = partial
         self._dry_run = dry_run
         self._problem = problem
@@ -66,81 +89,36 @@ class Import:
         Where rows are wrong and it is not partial, nothing is either, and all counts but
         `failed` are 0.
         """
-        with database.atomic() as transaction:
-            definitions = CustomField.definitions()
-            self._owned = RowReader(OwnedRowSchema(), definitions)
-            self._ownerless = RowReader(OwnerlessRowSchema(), definitions)
-            self._known = {*COLUMNS, "send_email", *(d.name for d in definitions)}
-            report = self._take_all(FORMATS[form].read(stream, self._known))
+        # That of the request, where one is open. Within a savepoint SQLite would keep a copy of the
+        # pages that each statement changes, in memory, until the last row.
+        with database.transaction() as transaction:
+            last_category, last_tag = Category.last_id(), Tag.last_id()
+            rows = (ContactRows if self._contacts else ClientRows)(self._rules)
+            read = FORMATS[form].read
+            report = self._take_all(
+                rows, read(stream, rows.known, encoding=self._encoding, raw=self._raw)
+            )
+            made = Category.made_after(last_category, "name", NAMES_MAX)
+            report.categories_created, report.new_categories = made
+            report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)
             refused = report.failed and not self._partial
             if refused or self._dry_run:
                 transaction.rollback()
         return Report(failed=report.failed) if refused else report
 
-    def _take_all(self, rows: Iterable[Row]) -> Report:
+    def _take_all(self, taker: Rows, rows: Iterable[Row]) -> Report:
         report = Report()
         for row in rows:
-            errors: dict[str | None, list[str]] = {}
-            outcome = self._take(row, errors)
+            errors: Errors = {}
+            if row.problem is not None:
+                errors[None] = [row.problem]
+                outcome, client_id = "failed", None
+            else:
+                outcome, client_id = taker.take(row, errors)
             for column, messages in errors.items():
                 for message in messages:
                     self._problem(Problem(row.line, column, message))
             setattr(report, outcome, getattr(report, outcome) + 1)
+            if client_id is not None:
+                self._changed(outcome, client_id)
         return report
-
-    def _take(self, row: Row, errors: dict[str | None, list[str]]) -> str:
-        if row.problem is not None:
-            errors[None] = [row.problem]
-            return "failed"
-        for name in sorted(row.values.keys() - self._known):
-            errors[name] = [sentence("unknown", name)]
-        # An export says of a client without owner that the owner's columns are empty.
-        has_owner = any(row.values.get(name, "") is not None for name in OWNER)
-        reader = self._owned if has_owner else self._ownerless
-        values, wrong = reader.read(row.values)
-        errors.update(wrong)
-        owner = None
-        if "email" in values:
-            try:
-                owner = self._owner_of(values["email"])
-            except Invalid as error:
-                errors.update(reader.sentences(error.rules))
-        if errors:
-            return "failed"
-        if owner and self._on_conflict == "skip":
-            return "skipped"
-        outcome, client = _store(values, owner, has_owner)
-        self._changed(outcome, client)
-        return outcome
-
-    def _owner_of(self, email: str) -> tuple[int, int] | None:
-        owner = ownership.owned_by(email)
-        if owner and self._on_conflict == "fail":
-            raise Invalid(email="taken")
-        return owner
-
-
-def _store(
-    values: dict[str, Any], owner: tuple[int, int] | None, has_owner: bool
-) -> tuple[str, Record]:
-    if "category" in values:
-        name = values.pop("category")
-        values["category_id"] = name and Category.named(name)
-    if values.get("status", "") is None:
-        del values["status"]
-    if owner:
-        return "updated", _update(*owner, values)
-    register = Client.register if has_owner else Client.register_ownerless
-    return "created", register(**values)
-
-
-def _update(client_id: int, owner_id: int, values: dict[str, Any]) -> Record:
-    person = {name: values.pop(name) for name in OWNER}
-    User.change(owner_id, **person)
-    values.pop("send_email", None)  # the welcome is for those who are new
-    if "company_name" in values and values["company_name"] is None:
-        values["company_name"] = default_name(person["first_name"], person["last_name"])
-    has_tags = "tags" in values
-    tags = values.pop("tags", None)
-    client = Client.change(client_id, **values)
-    return Client.replace_tags(client_id, tags or ()) if has_tags else client

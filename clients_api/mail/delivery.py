@@ -52,7 +52,7 @@ def _open(path: Path, beside: Path) -> int:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{os.strerror(error.errno)}. Without this lock no mail is delivered: "
+            f"{error.strerror}. Without this lock no mail is delivered: "
             "delete the file, or give it to the owner of the database.",
             str(path),
         ) from error

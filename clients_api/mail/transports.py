@@ -13,6 +13,7 @@ import ssl
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from clients_api.models.engines import files
@@ -91,14 +92,14 @@ class Folder:
         """Do nothing: each file is closed when it is written."""
 
 
-class _Patience:
+class _SMTP(smtplib.SMTP):
     """Has smtplib wait for each answer as long as it may take; by itself it knows one time only."""
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         self._wait(COMMAND_SECONDS.get(cmd.lower(), GREETING_SECONDS))
         super().putcmd(cmd, args)
 
-    def send(self, s: str | bytes) -> None:
+    def send(self, s: Any) -> None:
         is_content = not isinstance(s, str)
         if is_content:
             self._wait(CONTENT_SECONDS)
@@ -111,12 +112,8 @@ class _Patience:
             self.sock.settimeout(seconds)
 
 
-class _SMTP(_Patience, smtplib.SMTP):
-    pass
-
-
-class _SMTPS(_Patience, smtplib.SMTP_SSL):
-    pass
+class _SMTPS(smtplib.SMTP_SSL, _SMTP):
+    """The same, over TLS from the start."""
 
 
 class Server:

@@ -124,7 +124,9 @@ class OperationDocs:
 
     def _request(self) -> dict[str, Any]:
         if self.file_types:
-            return {"required": True, "content": file_content(self.file_types)}
+            content = file_content(self.file_types)
+            content[MULTIPART] = {"schema": self._form_with_file()}
+            return {"required": True, "content": content}
         json = type(self.body)
         # Not the bare reference: a generated program tells the three apart by the class of a body.
         form = {"allOf": [json, FormSchema]}
@@ -135,6 +137,14 @@ class OperationDocs:
                 kind: {"schema": schema, "example": sample}
                 for kind, schema in ((JSON, json), (FORM, form), (MULTIPART, form))
             },
+        }
+
+    def _form_with_file(self) -> dict[str, Any]:
+        # The options of the query string may be fields of the form instead.
+        return {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "contentMediaType": self.file_types[0]}},
         }
 
     def _success(self) -> dict[str, Any]:

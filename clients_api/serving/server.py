@@ -16,7 +16,7 @@ from clients_api.models.engines.current import using
 from clients_api.models.queries.prepared import compose_all
 from clients_api.service import Service
 from clients_api.upkeep import metrics
-from clients_api.web.routing import LINE_BYTES
+from clients_api.web.reading.routing import LINE_BYTES
 
 SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
 

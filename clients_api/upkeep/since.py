@@ -40,9 +40,9 @@ def undone(replaced: peewee.SqliteDatabase, copy: peewee.SqliteDatabase) -> Undo
             return Undone([], [])
         waiting = set(_still_waiting(pending))
     back = [
-        (prefix, name, theirs[hash])
+        (prefix, name, since)
         for hash, prefix, name, revoked in keys.values()
-        if revoked is None and theirs.get(hash)
+        if revoked is None and (since := theirs.get(hash))
     ]
     return Undone(back, [id for id in pending if id not in waiting])
 

@@ -14,10 +14,11 @@ from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.fields import sentence
 
-from . import conditional, routing
+from . import conditional
 from .errors import unprocessable
 from .messages import Response
 from .paging import Page, Paging, link_header
+from .reading import routing
 
 
 class Include(NamedTuple):
@@ -89,7 +90,10 @@ class Answerer:
         if is_state and not self._writes and conditional.is_unchanged(request, tag):
             response = Response(status=304)
         else:
-            envelope = b'{"data":%b,"message":%b}' % (text, orjson.dumps(answer.message))
+            envelope = b'{"data":%b,"message":%b}' % (
+                text,
+                orjson.dumps(request.message or answer.message),
+            )
             response = _json(envelope, answer.status)
         if is_state:
             response.headers["ETag"] = f'"{tag}"'

@@ -130,9 +130,9 @@ def allowed_methods(error: MethodNotAllowed) -> str:
     return ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
 
 
-def too_large() -> Refused:
-    """Make the answer to a body above the limit."""
-    limit = current_app.config["MAX_BODY_BYTES"]
+def too_large(setting: str = "MAX_BODY_BYTES") -> Refused:
+    """Make the answer to a body above the limit of that setting."""
+    limit = current_app.config[setting]
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may not be larger than {limit} bytes."
     )

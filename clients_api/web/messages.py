@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 import flask
@@ -21,6 +23,7 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+SPOOL_BYTES = 1024 * 1024  # that are kept in memory
 IGNORED_BYTES = 4000  # many proxies and clients refuse headers of more than some kilobytes
 
 
@@ -30,13 +33,29 @@ class Request(flask.Request):
     caller: Caller | None = None
     is_counted = False  # whether it is known who calls, and the call counted
     body: bytes | None = None  # None until it is read
+    upload: Any = None  # the file that the body is, when it has been received
     ignored: Iterable[str] = ()
     rate_headers: Mapping[str, str] = {}
+    message: str | None = None  # of the answer, where it is not the usual one
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
         self.id = log.request_id(environ, lambda: secrets.token_hex(8))
+        self.spools: list[BinaryIO] = []
+
+    def close(self) -> None:
+        """Let go of what was kept for the request."""
+        super().close()
+        for spool in self.spools:
+            with suppress(OSError):  # of a full disk, which was told when it was written
+                spool.close()
+
+    def spool(self) -> BinaryIO:
+        """Make a file for as long as the request takes; a large one lies on the disk."""
+        spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
+        self.spools.append(cast(BinaryIO, spool))
+        return self.spools[-1]
 
 
 class Response(flask.Response):

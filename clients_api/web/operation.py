@@ -19,12 +19,13 @@ from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.paging import PageQuerySchema
 
-from . import conditional, current_app, repeats, routing
+from . import conditional, current_app, repeats
 from . import request as web_request
 from .answering import Answer, Answerer, Include
 from .errors import unprocessable
-from .loading import Loader
 from .paging import Paging
+from .reading import routing
+from .reading.loading import Loader
 
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -118,7 +119,7 @@ class Operation(OperationDocs):
     def _run_once(
         self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
     ) -> flask.Response:
-        asked = repeats.fingerprint(request)
+        asked = repeats.fingerprint(request, self._loader.sent(request))
         with app.repeats.one_at_a_time(caller, key):
             # Before anything else is looked at: what was right then may be wrong by now.
             response = repeats.stored(caller, key, asked)

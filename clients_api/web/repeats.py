@@ -18,7 +18,6 @@ from clients_api.models.idempotency import Answer, Idempotency
 from clients_api.openapi import MULTIPART
 
 from . import current_app
-from .bodies import read_bytes
 from .errors import Refused, unprocessable
 from .messages import ignored_header
 
@@ -79,13 +78,13 @@ def key_of(request: flask.Request) -> str | None:
     return key
 
 
-def fingerprint(request: flask.Request) -> str:
+def fingerprint(request: flask.Request, body: bytes) -> str:
     """Identify what a request asks by what was sent, byte for byte.
 
-    But for the boundary of a multipart form, which clients make up anew for each try.
+    But for the boundary of a multipart form, which clients make up anew for each try. In: the
+    body, or a digest of it.
     """
     kind, options = parse_options_header(request.environ.get("CONTENT_TYPE", ""))
-    body = read_bytes(request)
     if kind.lower() == MULTIPART and (boundary := options.pop("boundary", "")):
         body = body.replace(boundary.encode("latin-1", "replace"), b"")
     sent = (request.method, request.path, request.environ.get("QUERY_STRING", ""), kind, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import peewee
@@ -156,6 +156,16 @@ class Client(BaseModel):
         return _exists.one(id) is not None
 
     @classmethod
+    def vats(cls) -> Iterator[tuple[int, str]]:
+        """Return the id and the VAT number of each client that has one."""
+        return _vats()
+
+    @classmethod
+    def named(cls, name: str) -> list[int]:
+        """Return the ids of the clients of that company name, in whatever case; two at most."""
+        return [id for (id,) in _ids_by_name.all(fold(name))]
+
+    @classmethod
     def problems(cls, category_id: int | None = None, email: str | None = None) -> dict[str, str]:
         """Return the rule that each of the values breaks, as far as only the database knows it."""
         found = {}
@@ -272,3 +282,13 @@ reader = Reader(
 @prepared
 def _exists(id):
     return Client.select(Client.id).where(Client.id == id)
+
+
+@prepared
+def _vats():
+    return Client.select(Client.id, Client.vat).where(Client.vat.is_null(False))
+
+
+@prepared
+def _ids_by_name(key):
+    return Client.select(Client.id).where(Client.name_key == key).limit(2)

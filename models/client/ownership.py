@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import peewee
 
 from clients_api.models.base import now
@@ -56,6 +58,26 @@ def owned_by(email: str) -> tuple[int, int] | None:
     return client_id, user_id
 
 
+class Holder(NamedTuple):
+    """Who has an address: its type, its client if it has one, and whether it owns the account."""
+
+    type: str
+    account_owner: str
+    client_id: int | None
+    user_id: int
+
+
+def holder(email: str) -> Holder | None:
+    """Return the user, of whatever type, that has an address."""
+    row = _holder.one(fold(email))
+    return None if row is None else Holder(*row)
+
+
+def owner_of(client_id: int) -> int | None:
+    """Return the id of the user that owns a client's account. None if nobody does."""
+    return _owner.scalar(client_id)
+
+
 def is_taken(email: str) -> bool:
     """Tell whether an address can't be that of the owner of a new client."""
     holder = _holder.one(fold(email))
@@ -82,6 +104,14 @@ def _promote(client_id, first_name, first_name_key, last_name, last_name_key, mo
 def _holder(key):
     return User.select(User.type, User.account_owner, User.client, User.id).where(
         User.email_key == key
+    )
+
+
+@prepared
+def _owner(client_id):
+    # Written out, not bound: only so does SQLite know that the partial index has the row.
+    return User.select(User.id).where(
+        User.client == client_id, User.account_owner == peewee.SQL("'yes'")
     )
 
 

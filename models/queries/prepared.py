@@ -55,7 +55,7 @@ class Prepared:
 
     def __call__(self, *values: Any, **shape: Any) -> Any:
         """Bind `values`, execute, and return the DB-API cursor."""
-        db: Any = database.obj
+        db = database.obj
         sql, slots = self._compile(db.__class__, len(values), **shape)
         return db.execute_sql(
             sql, [values[slot.index] if type(slot) is Param else slot for slot in slots]
@@ -80,7 +80,7 @@ prepared = Prepared
 
 def compose_all() -> None:
     """Compose for the current database the prepared queries that have one shape only."""
-    db: Any = database.obj
+    db = database.obj
     for query in Prepared._made:
         parameters = inspect.signature(query._compose).parameters.values()
         if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters):

@@ -30,6 +30,11 @@ class Selection:
         self._given = tuple(conditions)
         self._search = tuple(pair for pair in self._given if pair[0] in reader.searches)
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there is no condition."""
+        return not self._given
+
     def total(self) -> int:
         """Count the records, without the joins."""
         if self._search and self._search == self._given:
@@ -157,7 +162,7 @@ class Selection:
 
     @cached_property
     def _known(self) -> Known:
-        db: Any = database.obj
+        db = database.obj
         return db.known
 
 

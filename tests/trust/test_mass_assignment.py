@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from clients_api.files.importing import COLUMNS
+from clients_api.files.columns import COLUMNS
 from clients_api.web.operation import WRITING, Operation
 
 NAMES = {"first_name": "Sam", "last_name": "Lee"}

@@ -161,4 +161,4 @@ def test_an_export_over_a_file_leaves_it_the_rights_it_had(app, tmp_path):
     file.chmod(0o640)
     assert CliRunner().invoke(cli, ["export", str(file)], obj=app).exit_code == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
-    assert file.read_text().startswith("first_name,")
+    assert file.read_text().startswith("id,first_name,")

@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from . import current_app
+from clients_api.web import current_app
+from clients_api.web.errors import Refused, unprocessable
+
 from .bodies import read_body, read_bytes
-from .errors import Refused, unprocessable
 
 LINE_BYTES = 16_384  # of a request line, and of one header: many tags in CJK take four and more
 

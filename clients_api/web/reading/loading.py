@@ -12,10 +12,11 @@ from clients_api.models import CustomField
 from clients_api.schemas.base import Schema
 from clients_api.schemas.custom_field import read_values
 from clients_api.schemas.fields import sentence
+from clients_api.web.errors import unprocessable
 
-from .bodies import TWICE, read_body, read_file, read_query
-from .errors import unprocessable
+from .bodies import TWICE, read_body, read_bytes, read_query
 from .routing import take_method
+from .uploads import Upload, read_file
 
 
 class Loaded(NamedTuple):
@@ -64,23 +65,43 @@ class Loader:
         Raises Refused for what is wrong with them, and NotFound.
         """
         params = read_query(request, self._query_arrays)
-        query = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
         body = Loaded({}, {}, [])
+        twice: dict[str, list[str]] = {}
         if self._file_types:
-            body = Loaded(read_file(request, self._file_types), {}, [])
+            upload = self._receive(request)
+            body = Loaded({"upload": upload}, {}, [])
+            twice = {n: [sentence("choice", n)] for n in params if n in upload.params}
+            params |= upload.params
         elif self._writes or ("CONTENT_LENGTH" in request.environ and request.content_length):
-            params = read_body(request, self._body_arrays)
-            take_method(request, params)
-            if params or self._takes_body:
-                body = self._read(self._body, params)
+            given = read_body(request, self._body_arrays)
+            take_method(request, given)
+            if given or self._takes_body:
+                body = self._read(self._body, given)
+        query = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
         ignored = query.ignored + body.ignored
         if query.values.get("cursor") is not None and "page" in query.values:
             ignored.append("page")
-        errors = {**query.errors, **body.errors}
-        errors |= ignore(request, ignored)
+        errors = {**query.errors, **body.errors, **twice}
+        # What was misspelt might have been what keeps a file from being imported.
+        errors |= refuse(ignored) if self._file_types else ignore(request, ignored)
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
+
+    def sent(self, request: Any) -> bytes:
+        """Return what tells a body from all others: its bytes, or a digest of a file.
+
+        Raises Refused for one that can't be read.
+        """
+        if self._file_types:
+            return self._receive(request).digest.encode()
+        return read_bytes(request)
+
+    def _receive(self, request: Any) -> Upload:
+        if request.upload is None:
+            request.upload = read_file(request, self._file_types, self._query_arrays)
+        upload: Upload = request.upload
+        return upload
 
     @staticmethod
     def _read(schema: Schema, params: dict[str, Any], *, filters: bool = False) -> Loaded:
@@ -123,6 +144,11 @@ def ignore(request: Any, names: list[str]) -> dict[str, list[str]]:
     request.ignored = names
     if not names or not prefers_strict(request):
         return {}
+    return refuse(names)
+
+
+def refuse(names: list[str]) -> dict[str, list[str]]:
+    """Return the errors that parameters are which a call does not take."""
     return {name: [sentence("unknown", name)] for name in names}
 
 

@@ -23,9 +23,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from clients_api.openapi import FORM, JSON, MULTIPART
 from clients_api.schemas.base import cleaned, trimmed
-
-from . import current_app
-from .errors import Refused, too_large
+from clients_api.web import current_app
+from clients_api.web.errors import Refused, too_large
 
 PAIRS_MAX = 1000
 TWICE = object()  # in place of the value of a parameter that comes twice and is no array
@@ -41,7 +40,7 @@ def read_query(request: flask.Request, arrays: Collection[str]) -> dict[str, Any
     raw = request.query_string
     if not raw:
         return {}
-    params = _collect(_decode_pairs(raw, "The query string"), arrays)
+    params = collect(_decode_pairs(raw, "The query string"), arrays)
     return {name: trimmed(value) for name, value in params.items()}
 
 
@@ -65,26 +64,14 @@ def read_body(request: flask.Request, arrays: Collection[str]) -> dict[str, Any]
                 f"The body looks like JSON, but its Content-Type is {FORM}; "
                 f"send it with the header Content-Type: {JSON}.",
             )
-        params = _collect(_decode_pairs(data, "The body"), arrays)
+        params = collect(_decode_pairs(data, "The body"), arrays)
     elif kind == MULTIPART:
-        params = _collect(_read_multipart(data, options.get("boundary", "")), arrays)
+        params = collect(_read_multipart(data, options.get("boundary", "")), arrays)
     else:
         raise Refused(
             415, f"The body must be {JSON}, {FORM} or {MULTIPART}; say which in Content-Type."
         )
     return {name: cleaned(value) for name, value in params.items()}
-
-
-def read_file(request: flask.Request, media_types: Collection[str]) -> dict[str, Any]:
-    """Return a body that is a file: its bytes as `data`, and its `media_type`.
-
-    Raises Refused: 413, or 415 for a type that is none of `media_types`.
-    """
-    data = read_bytes(request)
-    kind = parse_options_header(request.environ.get("CONTENT_TYPE", ""))[0].lower()
-    if kind not in media_types:
-        raise Refused(415, f"The body must be {' or '.join(media_types)}; say it in Content-Type.")
-    return {"data": data, "media_type": kind}
 
 
 def read_bytes(request: Any) -> bytes:
@@ -110,11 +97,11 @@ def _read_bytes(request: flask.Request) -> bytes:
     if len(data) > limit:
         raise too_large()
     if data and "HTTP_CONTENT_ENCODING" in request.environ:
-        _require_no_coding(request.environ["HTTP_CONTENT_ENCODING"])
+        require_no_coding(request.environ["HTTP_CONTENT_ENCODING"])
     return data
 
 
-def _require_no_coding(codings: str) -> None:
+def require_no_coding(codings: str) -> None:
     """Require that a body is not compressed (RFC 9110, section 8.4). Raises Refused: 415."""
     if any(coding.strip().lower() not in ("", "identity") for coding in codings.split(",")):
         raise Refused(
@@ -212,17 +199,17 @@ def _read_multipart(data: bytes, boundary: str) -> list[tuple[str, str]]:
     except Exception as error:
         # werkzeug's decoder raises ValueError, KeyError, IndexError and others for broken input.
         raise Refused(400, "The body is not valid multipart/form-data.") from error
-    return [(name, _decode_field(name, value)) for name, value in pairs]
+    return [(name, decode_field(name, value)) for name, value in pairs]
 
 
-def _decode_field(name: str, value: bytearray) -> str:
+def decode_field(name: str, value: bytearray) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError as error:
         raise Refused(400, f"The field {name} is not valid UTF-8.") from error
 
 
-def _collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[str, Any]:
+def collect(pairs: Iterable[tuple[str, str]], arrays: Collection[str]) -> dict[str, Any]:
     single: dict[str, Any] = {}
     elements: dict[str, list[tuple[int, str]]] = {}
     highest_of: dict[str, int] = {}
