@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
 import socket
 import sqlite3
 import struct
-import sys
 import threading
 import time
 from collections import Counter
@@ -108,7 +108,7 @@ def test_64_callers_that_read_and_write_all_succeed(start_server):
 
 
 def test_past_the_busy_timeout_writes_are_503_with_retry_after_and_reads_go_on(start_server):
-    server = start_server("--workers", "2", RATELIMIT_ENABLED="false")
+    server = start_server("--workers", "2", "--threads", "8", RATELIMIT_ENABLED="false")
     answers: list[tuple[int, Any, str | None]] = []
 
     def work(number: int) -> None:
@@ -168,45 +168,47 @@ def test_none_of_50_conditional_updates_is_lost(start_server):
     assert server.stop() == 0
 
 
-@pytest.mark.slow
-def test_no_request_fails_while_the_server_is_told_to_start_anew_or_to_stop(start_server):
+def test_no_answer_is_wrong_while_the_server_is_told_to_start_anew_or_to_stop(start_server):
     server = start_server("--workers", "2", RATELIMIT_ENABLED="false")
     answered: Counter[int] = Counter()
-    stopped: list[float] = []
-    reset: list[float] = []
+    reset: list[int] = []  # of each call that was, how many its connection had answered before
 
     def work(number: int) -> None:
-        with contextlib.closing(Line(server)) as line:
+        line = Line(server)
+        path = f"/clients/{make_client(line, number)['id']}"
+        before = 1
+        for n in itertools.count():
+            call = ("GET", path) if n % 2 else ("PATCH", path, {"client_company_name": "A"})
             try:
-                path = f"/clients/{make_client(line, number)['id']}"
-                while True:
-                    for call in (("GET", path), ("PATCH", path, {"client_company_name": "A"})):
-                        answered[line.call(*call)[0]] += 1
-                        if number % 2:
-                            line.close()
+                answered[line.call(*call)[0]] += 1
+                before += 1
             except ConnectionRefusedError:
-                assert stopped
-            except (ConnectionResetError, BrokenPipeError):
-                reset.append(line.since)
+                break  # it has stopped
+            except (ConnectionError, http.client.HTTPException):
+                reset.append(before)
+                line.close()
+                before = 0
+            if number % 2:
+                line.close()
+                before = 0
 
     def command(number: int) -> None:
         if number < 16:
             work(number)
             return
         for _ in range(4):
-            time.sleep(0.7)
+            time.sleep(1.5)
             server.process.send_signal(signal.SIGHUP)
-        time.sleep(1)
-        stopped.append(time.monotonic())
+        time.sleep(3)
         assert server.stop() == 0
 
     at_once(17, command)
-    print(f"4 SIGHUP and SIGTERM: {dict(answered)}, {len(reset)} reset")
+    print(f"4 SIGHUP and SIGTERM: {dict(answered)}, reset {reset}")
     assert set(answered) == {200}
-    if sys.platform == "linux":
-        assert reset == []
-    # Elsewhere the kernel may connect some between the last look for callers and the close.
-    assert all(since > stopped[0] for since in reset)
+    # Who was connected by the kernel, and not yet accepted when a socket was closed.
+    assert len(reset) <= answered.total() / 1000, reset
+    assert set(reset) <= {0}
+    assert "Traceback" not in server.log.read_text()
 
 
 def usage(pid: int) -> tuple[int, int]:

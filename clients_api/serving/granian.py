@@ -1,0 +1,161 @@
+"""granian, a server that is written in Rust: installed with the extra of that name."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing.util
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from clients_api.service import Service, create_app
+from clients_api.upkeep import metrics
+from clients_api.web.log import set_up_logging
+
+from . import process
+from .patience import STALL_SECONDS, Patience
+
+THREADS = 4
+HEAD_BYTES = 65_536
+PIECE_BYTES = 16_384
+GRACEFUL_SECONDS = 30
+
+_service: Service | None = None  # where workers are forked, and not begun anew
+
+
+def run(app: Service, *, bind: str, workers: int, threads: int | None = None) -> None:
+    """Serve `app` until SIGTERM."""
+    global _service
+    _service = app
+    folder = metrics.share()
+    process.warm_up(app)
+    server = _Server(
+        "clients_api",
+        **_address(bind),
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=threads or THREADS,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(STALL_SECONDS * 1000), max_buffer_size=HEAD_BYTES
+        ),
+        websockets=False,
+        log_level=LogLevels(_log_level(app)),
+        respawn_failed_workers=True,
+        respawn_interval=1,  # for a new worker to be there before an old one ends
+    )
+    try:
+        server.serve(target_loader=load, wrap_loader=False)
+    finally:
+        metrics.unshare(folder)
+
+
+class _Server(Granian):
+    """granian, which ends workers that do not end by themselves.
+
+    Its own `workers_kill_timeout` takes some for alive that are gone, and fails to end them.
+    """
+
+    def signal_handler_interrupt(self, *arguments: Any, **options: Any) -> None:
+        _kill_later(GRACEFUL_SECONDS)
+        super().signal_handler_interrupt(*arguments, **options)
+
+    def signal_handler_reload(self, *arguments: Any, **options: Any) -> None:
+        # One after the other is replaced, and may take its time.
+        _kill_later((GRACEFUL_SECONDS + self.respawn_interval) * self.workers)
+        super().signal_handler_reload(*arguments, **options)
+
+
+def _kill_later(seconds: float) -> None:
+    """Kill those of the workers of now that are still there then."""
+    workers = multiprocessing.active_children()
+
+    def kill() -> None:
+        for worker in workers:
+            if worker.is_alive():
+                worker.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+
+
+def _address(bind: str) -> dict[str, Any]:
+    if bind.startswith("unix:"):
+        return {"uds": Path(bind.removeprefix("unix:"))}
+    host, _, port = bind.rpartition(":")
+    return {"address": host.strip("[]"), "port": int(port)}
+
+
+def _log_level(app: Service) -> str:
+    return "warning" if app.config["LOG_LEVEL"] == "info" else app.config["LOG_LEVEL"]
+
+
+def load() -> Callable[..., Any]:
+    """Return the WSGI application, in a new worker."""
+    app = _service
+    if app is None:
+        app = create_app()
+        set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    # Ctrl-C is meant for all processes of a terminal: the first one tells the others. Threads have
+    # the mask of whoever starts them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    multiprocessing.util.Finalize(None, process.begin(app), exitpriority=10)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    return _Application(app)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed: granian's would serve on for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Application:
+    """The service, for which bodies are read with patience."""
+
+    def __init__(self, app: Service) -> None:
+        self.app = app
+        # Each thread that answers waits for one of these at most.
+        self.readers = ThreadPoolExecutor(1000, "body")
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            body = _Body(environ["wsgi.input"], self.readers)
+            environ["wsgi.input"] = io.BufferedReader(body, PIECE_BYTES)
+        return self.app(environ, start_response)
+
+
+class _Body(io.RawIOBase):
+    """A request's body: granian would wait for it for ever.
+
+    A thread of its own waits; when it was given up, granian closes the connection with the answer,
+    and so ends the waiting.
+    """
+
+    def __init__(self, body: Any, readers: ThreadPoolExecutor) -> None:
+        self.source = body
+        self.readers = readers
+        self.patience = Patience()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        began = time.monotonic()
+        size = min(len(buffer), PIECE_BYTES)
+        data = self.readers.submit(self.source.read, size).result(self.patience.seconds())
+        self.patience.spend(time.monotonic() - began, len(data))
+        buffer[: len(data)] = data
+        return len(data)

@@ -1,0 +1,112 @@
+"""gunicorn: the settings that this service needs, for `serve` and for `gunicorn app:app`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from clients_api.service import Service
+from clients_api.upkeep import metrics
+
+from . import process, worker
+
+THREADS = 4
+SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
+
+
+def settings(workers: int = 1, threads: int = THREADS) -> dict[str, Any]:
+    """Return gunicorn's settings for this service; app.py's users get them by gunicorn.conf.py."""
+    return {
+        "worker_class": worker.Worker,
+        "workers": workers,
+        "threads": threads,
+        "preload_app": True,
+        "control_socket_disable": True,  # by default all servers of a user share one
+        # By default headers of a local caller set the scheme and SCRIPT_NAME. Here nobody's do, so
+        # that gunicorn need not look whose they are; which proxies are believed is our setting.
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "forwarded_allow_ips": "*",
+        "keepalive": 5,
+        "timeout": 60,
+        "graceful_timeout": 30,
+        "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
+        "accesslog": None,  # our own log has a line a request
+        "ssl_context": _ssl_context,
+        "on_starting": _on_starting,
+        "when_ready": _when_ready,
+        "on_exit": _on_exit,
+        "post_worker_init": _post_worker_init,
+        "worker_exit": _worker_exit,
+    }
+
+
+def _ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = default()
+    context.sslsocket_class = worker.TLSSocket
+    return context
+
+
+def _on_starting(server: Any) -> None:
+    # As it was called: gunicorn would leave out `-m`, and what is started by SIGUSR2 fail.
+    server.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
+    server.metrics_folder = metrics.share()
+    if isinstance(app := server.app.callable, Service):
+        process.warm_up(app)
+
+
+def _when_ready(server: Any) -> None:
+    # At Ctrl-C gunicorn breaks off requests; here it ends as it does when told to, and breaks them
+    # off when it is pressed again.
+    def interrupt(number: int, frame: Any) -> None:
+        server.signal(signal.SIGTERM, frame)
+        signal.signal(number, server.signal)
+
+    signal.signal(signal.SIGINT, interrupt)
+
+
+def _on_exit(server: Any) -> None:
+    metrics.unshare(server.metrics_folder)
+
+
+def _post_worker_init(worker: Any) -> None:
+    # Ctrl-C is meant for all processes of a terminal: the first one tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if isinstance(app := worker.wsgi, Service):
+        worker.end = process.begin(app)
+
+
+def _worker_exit(server: Any, worker: Any) -> None:
+    if hasattr(worker, "end"):  # or it ended before it began
+        worker.end()
+
+
+class _Gunicorn(BaseApplication):
+    def __init__(self, app: Service, options: dict[str, Any]) -> None:
+        self.service = app
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            if value is not None:
+                self.cfg.set(name, value)
+
+    def load(self) -> Service:
+        return self.service
+
+
+def run(app: Service, *, bind: str, workers: int, threads: int | None = None) -> None:
+    """Serve `app` until SIGTERM. Raises SystemExit."""
+    options = settings(workers, threads or THREADS) | {
+        "bind": bind,
+        "loglevel": "warning" if app.config["LOG_LEVEL"] == "info" else app.config["LOG_LEVEL"],
+        "proc_name": "clients-api",
+    }
+    _Gunicorn(app, options).run()
