@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import multiprocessing.util
 import os
@@ -18,8 +19,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from clients_api.openapi import JSON
 from clients_api.service import Service, create_app
 from clients_api.upkeep import metrics
+from clients_api.web.errors import Refused
 from clients_api.web.log import set_up_logging
 
 from . import process
@@ -132,9 +135,15 @@ class _Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            body = _Body(environ["wsgi.input"], self.readers)
+            body = _Body(environ, self.readers)
             environ["wsgi.input"] = io.BufferedReader(body, PIECE_BYTES)
+            if body.has_two_meanings:
+                start_response = functools.partial(_start_and_close, start_response)
         return self.app(environ, start_response)
+
+
+def _start_and_close(start_response: Any, status: str, headers: list[tuple[str, str]]) -> Any:
+    return start_response(status, [*headers, ("Connection", "close")])
 
 
 class _Body(io.RawIOBase):
@@ -144,18 +153,32 @@ class _Body(io.RawIOBase):
     and so ends the waiting.
     """
 
-    def __init__(self, body: Any, readers: ThreadPoolExecutor) -> None:
-        self.source = body
+    def __init__(self, environ: dict[str, Any], readers: ThreadPoolExecutor) -> None:
+        self.source = environ["wsgi.input"]
         self.readers = readers
         self.patience = Patience()
+        coding = environ.get("HTTP_TRANSFER_ENCODING")
+        self.is_chunked = coding is not None
+        # `chunked, chunked` is one for granian and none for others, who find another end.
+        self.has_two_meanings = coding is not None and coding.strip().lower() != "chunked"
+        self.is_json = environ.get("CONTENT_TYPE", "").lower().startswith(JSON)
+        self.is_begun = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self.has_two_meanings:
+            raise EOFError
+        # Of chunks granian does not tell their end from a caller that breaks off; JSON does.
+        if self.is_chunked and not self.is_json:
+            raise Refused(411, "Say the length of a body that is not JSON in Content-Length.")
         began = time.monotonic()
         size = min(len(buffer), PIECE_BYTES)
         data = self.readers.submit(self.source.read, size).result(self.patience.seconds())
         self.patience.spend(time.monotonic() - began, len(data))
+        if self.is_chunked and not data and not self.is_begun:
+            raise EOFError
+        self.is_begun = True
         buffer[: len(data)] = data
         return len(data)

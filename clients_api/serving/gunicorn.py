@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -17,6 +18,9 @@ from clients_api.upkeep import metrics
 from . import process, worker
 
 THREADS = 4
+CONNECTIONS = 1000
+RESERVED_FILES = 32
+DATABASE_FILES = 3  # of each thread: the database, its log, and where that is
 SHARED_MEMORY = "/dev/shm"  # nosec B108 # gunicorn makes a file with mkstemp there, and unlinks it
 
 
@@ -26,6 +30,7 @@ def settings(workers: int = 1, threads: int = THREADS) -> dict[str, Any]:
         "worker_class": worker.Worker,
         "workers": workers,
         "threads": threads,
+        "worker_connections": _connections(threads),
         "preload_app": True,
         "control_socket_disable": True,  # by default all servers of a user share one
         # By default headers of a local caller set the scheme and SCRIPT_NAME. Here nobody's do, so
@@ -45,6 +50,13 @@ def settings(workers: int = 1, threads: int = THREADS) -> dict[str, Any]:
         "post_worker_init": _post_worker_init,
         "worker_exit": _worker_exit,
     }
+
+
+def _connections(threads: int) -> int:
+    """Return for how many callers there are files: gunicorn's worker ends when there are none."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    others = RESERVED_FILES + threads * DATABASE_FILES
+    return max(threads + 1, min(CONNECTIONS, soft - others))
 
 
 def _ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

@@ -63,6 +63,21 @@ class TLSSocket(Timed, ssl.SSLSocket):
 class Worker(ThreadWorker):
     """Begins with a caller when it says something, and is done with it when it has been told."""
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections, or stop to; at the end, take who is connected and refuse all others.
+
+        gunicorn goes on to listen, and in the end resets those whom nobody has accepted.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            before = -1
+            while before < self.nr_conns < self.worker_connections:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def enqueue_req(self, conn: Any) -> None:
         """Give a thread to a connection that has something to read; let a new one wait."""
         if conn.initialized or conn.data_ready:
