@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
+import math
 import multiprocessing.util
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from clients_api.web.log import set_up_logging
 
 from . import process
 from .patience import STALL_SECONDS, Patience
+
+log = logging.getLogger("clients_api")
 
 THREADS = 4
 HEAD_BYTES = 65_536
@@ -114,28 +117,37 @@ def load() -> Callable[..., Any]:
     # the mask of whoever starts them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     multiprocessing.util.Finalize(None, process.begin(app), exitpriority=10)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    return _Application(app)
+    overdue: dict[int, float] = {}
+    threading.Thread(target=_watch, args=(os.getppid(), overdue), daemon=True).start()
+    return _Application(app, overdue)
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent was killed: granian's would serve on for ever."""
+def _watch(parent: int, overdue: dict[int, float]) -> None:
+    """Have a new worker begin when a caller stalls, and end this one when its parent was killed.
+
+    granian waits for a body for ever, and nothing but the end of its process ends that; without its
+    parent it would serve on. In: when the patience ends of each thread that waits for a body.
+    """
+    is_renewed = False
     while os.getppid() == parent:
         time.sleep(1)
+        if not is_renewed and min(list(overdue.values()), default=math.inf) < time.monotonic():
+            log.warning("Callers stall in the middle of a body: a new worker begins.")
+            os.kill(parent, signal.SIGHUP)
+            is_renewed = True
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Application:
-    """The service, for which bodies are read with patience."""
+    """The service; of its bodies it is noted for how long callers are waited for."""
 
-    def __init__(self, app: Service) -> None:
+    def __init__(self, app: Service, overdue: dict[int, float]) -> None:
         self.app = app
-        # Each thread that answers waits for one of these at most.
-        self.readers = ThreadPoolExecutor(1000, "body")
+        self.overdue = overdue
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            body = _Body(environ, self.readers)
+            body = _Body(environ, self.overdue)
             environ["wsgi.input"] = io.BufferedReader(body, PIECE_BYTES)
             if body.has_two_meanings:
                 start_response = functools.partial(_start_and_close, start_response)
@@ -147,15 +159,11 @@ def _start_and_close(start_response: Any, status: str, headers: list[tuple[str, 
 
 
 class _Body(io.RawIOBase):
-    """A request's body: granian would wait for it for ever.
+    """A request's body."""
 
-    A thread of its own waits; when it was given up, granian closes the connection with the answer,
-    and so ends the waiting.
-    """
-
-    def __init__(self, environ: dict[str, Any], readers: ThreadPoolExecutor) -> None:
+    def __init__(self, environ: dict[str, Any], overdue: dict[int, float]) -> None:
         self.source = environ["wsgi.input"]
-        self.readers = readers
+        self.overdue = overdue
         self.patience = Patience()
         coding = environ.get("HTTP_TRANSFER_ENCODING")
         self.is_chunked = coding is not None
@@ -173,12 +181,19 @@ class _Body(io.RawIOBase):
         # Of chunks granian does not tell their end from a caller that breaks off; JSON does.
         if self.is_chunked and not self.is_json:
             raise Refused(411, "Say the length of a body that is not JSON in Content-Length.")
-        began = time.monotonic()
-        size = min(len(buffer), PIECE_BYTES)
-        data = self.readers.submit(self.source.read, size).result(self.patience.seconds())
-        self.patience.spend(time.monotonic() - began, len(data))
+        data = self.wait_for(min(len(buffer), PIECE_BYTES))
         if self.is_chunked and not data and not self.is_begun:
             raise EOFError
         self.is_begun = True
         buffer[: len(data)] = data
         return len(data)
+
+    def wait_for(self, size: int) -> bytes:
+        began, thread = time.monotonic(), threading.get_ident()
+        self.overdue[thread] = began + self.patience.seconds()
+        try:
+            data = self.source.read(size)
+        finally:
+            del self.overdue[thread]
+        self.patience.spend(time.monotonic() - began, len(data))
+        return data

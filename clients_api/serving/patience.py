@@ -17,9 +17,9 @@ class Patience:
     def __init__(self, seconds: float = STALL_SECONDS) -> None:
         self.left = seconds
 
-    def seconds(self, count: int = 0) -> float:
-        """Return for how long to wait now, for so many bytes to be taken."""
-        return max(self.left + count / SLOWEST, LEAST)
+    def seconds(self) -> float:
+        """Return for how long to wait now."""
+        return max(self.left, LEAST)
 
     def spend(self, seconds: float, count: int) -> None:
         """Note that so many bytes have come or gone in that time."""

@@ -17,6 +17,7 @@ from .malformed import Answer
 from .patience import Patience
 
 PARTING_SECONDS = 2
+PIECE_BYTES = 65_536
 
 
 class Timed:
@@ -29,14 +30,17 @@ class Timed:
         return self.within_time(super().recv, *arguments)
 
     def sendall(self, data: Any, *flags: int) -> None:
-        self.within_time(super().sendall, data, *flags, sends=len(data))
+        data = memoryview(data)
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data[start : start + PIECE_BYTES]
+            self.within_time(super().sendall, piece, *flags, sends=len(piece))
 
     def do_handshake(self, block: bool = False) -> None:
         self.within_time(super().do_handshake)
 
     def within_time(self, call: Any, *arguments: Any, sends: int = 0) -> Any:
         began, limit, result = time.monotonic(), self.gettimeout(), None
-        seconds = self.patience.seconds(sends)
+        seconds = self.patience.seconds()
         self.settimeout(seconds if limit is None else min(seconds, limit))
         try:
             result = call(*arguments)
