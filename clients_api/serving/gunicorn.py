@@ -17,7 +17,10 @@ from clients_api.upkeep import metrics
 
 from . import process, worker
 
-THREADS = 4
+# Of 3, 4, 6, 8 and 16, all cost the same within a tenth on get and list, and 16 have the longest
+# p99; of callers who stall it takes as many as there are threads to keep others waiting. To measure
+# again: python -m benchmarks --systems ours --operations get,list --threads 8
+THREADS = 8
 CONNECTIONS = 1000
 RESERVED_FILES = 32
 DATABASE_FILES = 3  # of each thread: the database, its log, and where that is

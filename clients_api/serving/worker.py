@@ -73,9 +73,11 @@ class Worker(ThreadWorker):
         gunicorn goes on to listen, and in the end resets those whom nobody has accepted.
         """
         super().set_accept_enabled(enabled)
-        if self.alive:
+        if enabled or self.alive:
             return
         for listener in self.sockets:
+            if listener.sock is None:
+                continue  # was closed before
             before = -1
             while before < self.nr_conns < self.worker_connections:
                 before = self.nr_conns

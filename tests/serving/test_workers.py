@@ -126,8 +126,8 @@ def test_workers_end_when_the_process_that_started_them_is_killed(start_server):
     # granian's served on, beside those of the next server at the same address.
     server = start_server("--workers", "2")
     assert status(server, "/ready") == 200
+    wait_for(lambda: len(every_child(server.process.pid)) == 2)
     workers = every_child(server.process.pid)
-    assert len(workers) >= 2
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(10)
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
