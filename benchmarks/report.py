@@ -52,8 +52,7 @@ def markdown(figures: Figures) -> str:
             for server, ours, limit in SERVERS
             if ours in systems
         ]
-        tables.append(_table(SERVERS = (("gunicorn", OURS, LIMIT), ("granian", OURS_GRANIAN, LIMIT_GRANIAN))
-RATIO_HEADS, compared))
+        tables.append(_table(RATIO_HEADS, compared))
     return "\n\n".join(tables)
 
 

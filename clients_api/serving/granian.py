@@ -31,9 +31,9 @@ from .patience import STALL_SECONDS, Patience
 
 log = logging.getLogger("clients_api")
 
-# One costs 2 to 5 % less than 3, 4, 6 or 8, which cost the same, but lets a change that waits for the
-# database keep everybody waiting. Of more than twice the cores and one granian warns. To measure
-# again: python -m benchmarks --systems "ours on granian" --operations get,list --threads 4
+# One costs 2 to 5 % less than 3, 4, 6 or 8, which cost the same, but lets a change that waits for
+# the database keep everybody waiting. Of more than twice the cores and one granian warns. To
+# measure again: python -m benchmarks --systems "ours on granian" --operations get,list --threads 4
 THREADS = 4
 HEAD_BYTES = 65_536
 PIECE_BYTES = 16_384
