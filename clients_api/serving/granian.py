@@ -35,6 +35,7 @@ log = logging.getLogger("clients_api")
 # the database keep everybody waiting. Of more than twice the cores and one granian warns. To
 # measure again: python -m benchmarks --systems "ours on granian" --operations get,list --threads 4
 THREADS = 4
+LOGGER = "_granian"  # its name for it
 HEAD_BYTES = 65_536
 PIECE_BYTES = 16_384
 GRACEFUL_SECONDS = 30
@@ -63,6 +64,7 @@ def run(app: Service, *, bind: str, workers: int, threads: int | None = None) ->
         respawn_failed_workers=True,
         respawn_interval=1,  # for a new worker to be there before an old one ends
     )
+    process.log_as_ours(LOGGER)
     try:
         server.serve(target_loader=load, wrap_loader=False)
     finally:
@@ -116,6 +118,7 @@ def load() -> Callable[..., Any]:
     if app is None:
         app = create_app()
         set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
+    process.log_as_ours(LOGGER)
     # Ctrl-C is meant for all processes of a terminal: the first one tells the others. Threads have
     # the mask of whoever starts them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -48,6 +48,7 @@ def settings(workers: int = 1, threads: int = THREADS) -> dict[str, Any]:
         "accesslog": None,  # our own log has a line a request
         "ssl_context": _ssl_context,
         "on_starting": _on_starting,
+        "on_reload": _on_reload,
         "when_ready": _when_ready,
         "on_exit": _on_exit,
         "post_worker_init": _post_worker_init,
@@ -72,8 +73,14 @@ def _on_starting(server: Any) -> None:
     # As it was called: gunicorn would leave out `-m`, and what is started by SIGUSR2 fail.
     server.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
     server.metrics_folder = metrics.share()
+    _on_reload(server)
     if isinstance(app := server.app.callable, Service):
         process.warm_up(app)
+
+
+def _on_reload(server: Any) -> None:
+    if isinstance(server.app.callable, Service):
+        process.log_as_ours("gunicorn.error")
 
 
 def _when_ready(server: Any) -> None:

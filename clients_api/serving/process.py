@@ -32,6 +32,19 @@ def warm_up(app: Service) -> None:
     # shared between the workers.
     gc.collect()
     gc.freeze()
+    # A worker that is told to end before it knows how to would take no notice, and be waited for.
+    os.register_at_fork(after_in_child=_end_at_once)
+
+
+def _end_at_once() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def log_as_ours(name: str) -> None:
+    """Have a server's own lines look like all others: text, or JSON."""
+    logger = logging.getLogger(name)
+    logger.handlers[:] = log.handlers
+    logger.propagate = False
 
 
 def begin(app: Service) -> Callable[[], None]:

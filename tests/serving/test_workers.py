@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -159,3 +160,18 @@ def refuses(server: Server) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+@pytest.mark.slow
+def test_what_the_server_says_itself_is_json_too_where_the_log_is(start_server):
+    server = start_server("--workers", "2", LOG_FORMAT="json")
+    assert status(server, "/ready") == 200
+    wait_for(lambda: len(every_child(server.process.pid)) == 2)
+    os.kill(every_child(server.process.pid)[0], signal.SIGKILL)  # which is worth a line
+    wait_for(lambda: "message" in server.log.read_text().splitlines()[-1])
+    wait_for(lambda: len(every_child(server.process.pid)) == 2)
+    assert server.stop() == 0
+    lines = server.log.read_text().splitlines()
+    said = [line for line in lines if "orker" in line]
+    assert said
+    assert all(json.loads(line)["message"] for line in said), said
