@@ -186,7 +186,7 @@ class _Body(io.RawIOBase):
             raise EOFError
         # Of chunks granian does not tell their end from a caller that breaks off; JSON does.
         if self.is_chunked and not self.is_json:
-            raise Refused(411, "Say the length of a body that is not JSON in Content-Length.")
+            raise Refused(400, "Say the length of a body that is not JSON in Content-Length.")
         data = self.wait_for(min(len(buffer), PIECE_BYTES))
         if self.is_chunked and not data and not self.is_begun:
             raise EOFError

