@@ -110,7 +110,7 @@ def test_64_callers_that_read_and_write_all_succeed(start_server):
 
 
 def test_past_the_busy_timeout_writes_are_503_with_retry_after_and_reads_go_on(start_server):
-    server = start_server("--workers", "2", "--threads", "8", RATELIMIT_ENABLED="false")
+    server = start_server("--workers", "2", "--threads", "16", RATELIMIT_ENABLED="false")
     answers: list[tuple[int, Any, str | None]] = []
 
     def work(number: int) -> None:
