@@ -99,6 +99,7 @@ def chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> lis
 @click.option("--operations", "names", callback=chosen, help="Separated by commas; all if none.")
 @click.option("--systems", callback=chosen, help="Separated by commas; all if none.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
+@click.option("--threads", type=click.IntRange(1), help="A worker; by default as many as ours has.")
 @click.option(
     "--synchronous",
     default="normal",
@@ -113,7 +114,7 @@ def main(
     try:
         require_wrk()
         data = dataset.prepare(clients)
-        terms = Terms(settings["workers"], settings["synchronous"])
+        terms = Terms(settings["workers"], settings["synchronous"], settings["threads"])
         with ExitStack() as stack:
             servers = _start(stack, systems, data, terms)
             require_same(servers, data)

@@ -6,7 +6,7 @@ import base64
 from urllib.parse import urlencode
 
 from .dataset import Dataset
-from .systems.base import Server, System, UnderGunicorn, UnderUvicorn
+from .systems.base import Server, System, UnderGranian, UnderGunicorn, UnderUvicorn
 from .systems.ours import Ours
 from .systems.pocketbase import PocketBase
 
@@ -18,17 +18,17 @@ class DjangoREST(UnderGunicorn):
 
 
 OURS, LIMIT, POCKETBASE = "ours", "limit", "PocketBase"
-LIMIT_OURS = "limit on our worker"
-OUR_WORKER = "clients_api.worker.Worker"
+OURS_GRANIAN, LIMIT_GRANIAN = "ours on granian", "limit on granian"
 FRAMEWORKS: dict[str, System] = {
     "FastAPI": UnderUvicorn("fastapi_sqlmodel"),
     "DRF": DjangoREST("drf"),
     "Flask": UnderGunicorn("flask_sqlalchemy"),
 }
 SYSTEMS: dict[str, System] = {
-    OURS: Ours(),
+    OURS: Ours("gunicorn"),
+    OURS_GRANIAN: Ours("granian"),
     LIMIT: UnderGunicorn("limit"),
-    LIMIT_OURS: UnderGunicorn("limit", OUR_WORKER),
+    LIMIT_GRANIAN: UnderGranian("limit"),
     **FRAMEWORKS,
     POCKETBASE: PocketBase(),
 }

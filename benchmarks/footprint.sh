@@ -2,9 +2,11 @@
 # How soon the service answers, and how much memory it and two workers take: PSS, in which what
 # several processes share is counted once. This is no Python: a process of the same interpreter would
 # bear its share of the libraries, and the service seem 4 MB smaller than it is.
-# In: a database that `python -m benchmarks` has made; the command is asked of PATH.
+# In: a database that `python -m benchmarks` has made, and the server, gunicorn or granian; the
+# command is asked of PATH.
 set -eu
-database=${1:?"usage: benchmarks/footprint.sh DATABASE"}
+database=${1:?"usage: benchmarks/footprint.sh DATABASE [gunicorn|granian]"}
+kind=${2:-gunicorn}
 command -v clients-api wrk > /dev/null || { echo "clients-api and wrk have to be on PATH." >&2; exit 1; }
 folder=$(mktemp -d)
 address=127.0.0.1:8765
@@ -13,7 +15,7 @@ export CLIENTS_API_INSTANCE_PATH="$folder"
 export CLIENTS_API_RATELIMIT_DEFAULT="1000000000 per minute"
 
 serve() {
-    clients-api serve --bind $address --workers 2 > "$folder/log" 2>&1 &
+    clients-api serve --bind $address --server "$kind" --workers 2 > "$folder/log" 2>&1 &
     server=$!
 }
 
@@ -22,7 +24,7 @@ finish() {
 }
 
 memory() {
-    for process in $server $(cat /proc/$server/task/$server/children); do
+    for process in $server $(cat /proc/$server/task/*/children); do
         cat /proc/"$process"/smaps_rollup
     done | awk -v label="$1" '/^Pss:/ { sum += $2 } END { printf "%-22s %5.1f MB\n", label, sum / 1024 }'
 }

@@ -10,16 +10,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .contenders import FRAMEWORKS, LIMIT, LIMIT_OURS, OURS, POCKETBASE
+from .contenders import FRAMEWORKS, LIMIT, LIMIT_GRANIAN, OURS, OURS_GRANIAN, POCKETBASE
 from .measuring import Measurement
 
 Rounds = list[Measurement]
 Figures = dict[str, dict[str, Rounds]]  # by operation and system
 HEADS = ("operation", "system", "CPU µs a request", "requests/s", "p50 ms", "p99 ms")
+SERVERS = (("gunicorn", OURS, LIMIT), ("granian", OURS_GRANIAN, LIMIT_GRANIAN))
 RATIO_HEADS = (
     "CPU time",
-    "of the limit",
-    "of the limit on our worker",
+    "on",
+    "of the limit there",
     "times the fastest framework",
     "times PocketBase",
 )
@@ -44,19 +45,22 @@ def markdown(figures: Figures) -> str:
         for system, rounds in systems.items()
     ]
     tables = [_table(HEADS, rows)]
-    if any(OURS in systems for systems in figures.values()):
+    if any(ours in systems for systems in figures.values() for _, ours, _ in SERVERS):
         compared = [
-            (operation, *map(_short, ratios(systems))) for operation, systems in figures.items()
+            (operation, server, *map(_short, ratios(systems, ours, limit)))
+            for operation, systems in figures.items()
+            for server, ours, limit in SERVERS
+            if ours in systems
         ]
         tables.append(_table(RATIO_HEADS, compared))
     return "\n\n".join(tables)
 
 
-def ratios(systems: dict[str, Rounds]) -> tuple[float | None, ...]:
+def ratios(systems: dict[str, Rounds], ours: str, limit: str) -> tuple[float | None, ...]:
     """Return how fast we are, by the heads of the table: None where there is none to compare."""
-    of = {name: ratio(systems[OURS], rounds) for name, rounds in systems.items()}
+    of = {name: ratio(systems[ours], rounds) for name, rounds in systems.items()}
     frameworks = [of[name] for name in FRAMEWORKS if name in of]
-    return of.get(LIMIT), of.get(LIMIT_OURS), min(frameworks, default=None), of.get(POCKETBASE)
+    return of.get(limit), min(frameworks, default=None), of.get(POCKETBASE)
 
 
 def as_json(figures: Figures, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """`python -m clients_api` is the command `clients-api`, also where the project is not installed."""
 
-from .commands.cli import main
+from clients_api.commands.cli import main
 
 main()

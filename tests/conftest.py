@@ -33,6 +33,7 @@ from clients_api.models.engines.current import using
 from clients_api.service import Service
 
 ROOT = Path(__file__).parents[1]
+SERVE = [sys.executable, "-m", "clients_api", "serve"]
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -40,8 +41,30 @@ T = TypeVar("T")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow tests, so that no worker is left waiting for the other's last one."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server",
+        default="gunicorn",
+        choices=["gunicorn", "granian"],
+        help="Which server the tests start; `-m live` chooses those that start one.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    Server.kind = config.getoption("--server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what starts a server, and skip what is of the other one.
+
+    Begin with the slow tests, so that no worker is left waiting for the other's last one.
+    """
+    for item in items:
+        only = item.get_closest_marker("only")
+        if only is not None and only.args[0] != Server.kind:
+            item.add_marker(pytest.mark.skip(f"{only.args[0]} alone: {only.args[1]}"))
+        if "start_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.live)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -256,6 +279,8 @@ def children_of(pid: int) -> list[int]:
 class Server:
     """A real server process, started by the command, on an instance folder of its own."""
 
+    kind = "gunicorn"  # which of the two, for all tests of a run: see `--server`
+
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -267,7 +292,7 @@ class Server:
         bind = f"127.0.0.1:{self.port}"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "clients_api", "serve", "--bind", bind, *options],
+                [*SERVE, "--bind", bind, "--server", self.kind, *options],
                 cwd=ROOT,
                 env=variables,
                 stdout=log,

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks import dataset, measuring, report
 from benchmarks.answers import require_same
+from benchmarks.contenders import LIMIT, LIMIT_GRANIAN, OURS, OURS_GRANIAN, SYSTEMS
 from benchmarks.measuring import Failed, Measurement, at_rest, cpu_seconds
-from benchmarks.systems.base import Terms, UnderGunicorn
-from benchmarks.systems.ours import Ours
+from benchmarks.systems.base import Terms
 
 OF_THE_DATA = ("category", "client", "user", "tag", "client_tag", "client_total")
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
@@ -85,13 +85,14 @@ def test_a_ratio_is_the_median_of_the_rounds():
 def test_the_tables_name_each_system_and_what_is_missing():
     text = report.markdown({"304": {"ours": [measured(100.0)], "limit": [measured(50.0)]}})
     assert "| 304 | ours | 100 | 50 | 1.0 | 2.0 |" in text
-    assert "| 304 | 0.50 | - | - | - |" in text
+    assert "| 304 | gunicorn | 0.50 | - | - |" in text
 
 
 @pytest.mark.slow
 def test_the_limit_answers_what_we_answer(tmp_path):
     data = dataset.prepare(300, tmp_path)
-    systems = {"ours": Ours(), "limit": UnderGunicorn("limit")}
+    names = (OURS, OURS_GRANIAN, LIMIT, LIMIT_GRANIAN)
+    systems = {name: SYSTEMS[name] for name in names}
     with contextlib.ExitStack() as stack:
         servers = {}
         for name, system in systems.items():

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.dataset import Dataset
 from benchmarks.operations import Request, requests
+from clients_api.serving import granian, gunicorn
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -28,6 +29,7 @@ class Terms(NamedTuple):
 
     workers: int
     synchronous: str
+    threads: int | None = None  # a worker's, of servers that have them; by default as many as ours
 
 
 class Server(NamedTuple):
@@ -126,20 +128,31 @@ def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
 
 
 class UnderGunicorn(System):
-    """A WSGI application of this package, under gunicorn with the settings of our own server.
+    """A WSGI application of this package, under gunicorn with the settings of our own server."""
 
-    In: its module; and gunicorn's kind of worker.
-    """
-
-    def __init__(self, module: str, worker: str = "gthread") -> None:
+    def __init__(self, module: str) -> None:
         self._app = f"benchmarks.systems.{module}:app"
-        self._worker = worker
 
     def command(self, folder: Path, bind: str, terms: Terms) -> list[str]:
-        settings = [f"--worker-class={self._worker}", "--threads=16", "--preload", "--keep-alive=5"]
+        threads = f"--threads={terms.threads or gunicorn.THREADS}"
+        settings = ["--worker-class=gthread", threads, "--preload", "--keep-alive=5"]
         settings += ["--no-control-socket", "--worker-tmp-dir=/dev/shm", "--log-level=warning"]
         settings += [f"--bind={bind}", f"--workers={terms.workers}"]
         return [sys.executable, "-m", "gunicorn", *settings, self._app]
+
+
+class UnderGranian(System):
+    """A WSGI application of this package, under granian with the settings of our own server."""
+
+    def __init__(self, module: str) -> None:
+        self._app = f"benchmarks.systems.{module}:app"
+
+    def command(self, folder: Path, bind: str, terms: Terms) -> list[str]:
+        host, _, port = bind.partition(":")
+        settings = ["--interface=wsgi", "--http=1", "--no-ws", "--log-level=warning"]
+        settings += [f"--blocking-threads={terms.threads or granian.THREADS}"]
+        settings += [f"--host={host}", f"--port={port}", f"--workers={terms.workers}"]
+        return [sys.executable, "-m", "granian", *settings, self._app]
 
 
 class UnderUvicorn(System):

@@ -13,10 +13,17 @@ from .base import Server, System, Terms
 
 
 class Ours(System):
+    """In: the server that it is on."""
+
     headers = System.headers | {"Authorization": f"Bearer {KEY}"}
 
+    def __init__(self, server: str) -> None:
+        self._server = server
+
     def command(self, folder: Path, bind: str, terms: Terms) -> list[str]:
-        options = ["--bind", bind, "--workers", str(terms.workers)]
+        options = ["--bind", bind, "--server", self._server, "--workers", str(terms.workers)]
+        if terms.threads is not None:
+            options += ["--threads", str(terms.threads)]
         return [sys.executable, "-m", "clients_api", "serve", *options]
 
     def environment(self, folder: Path, terms: Terms) -> dict[str, str]:

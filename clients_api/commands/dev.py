@@ -150,11 +150,11 @@ def _code() -> dict[str, int]:
 
 def run(fd: int) -> None:
     """Serve on a listening socket by its number: what `dev` starts in a process of its own."""
-    from clients_api.serving import server
+    from clients_api.serving import gunicorn
 
     app = create_app()
     set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
-    server.run(app, bind=f"fd://{fd}", workers=1, threads=16)
+    gunicorn.run(app, bind=f"fd://{fd}", workers=1)
 
 
 COMMANDS = (dev,)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import socket
 import sys
+from pathlib import Path
 
 import click
 
@@ -14,12 +17,24 @@ from clients_api.service import Service
 
 from .cli import service
 
+SYSTEMD_FD = 3  # sd_listen_fds(3): the first that it hands down
 
-def _free(ctx: click.Context, param: click.Parameter, bind: str) -> str:
-    """Return the address to listen at; look first whether that can be done at all."""
+
+def _place(ctx: click.Context, param: click.Parameter, bind: str) -> str:
+    """Return where to listen: HOST:PORT, unix:/path or fd://N; see first whether that can be."""
+    if _is_inherited():
+        return bind  # is not heeded: the sockets are there
+    kind, _, rest = bind.partition(":")
+    if kind == "unix" and rest:
+        return f"unix:{Path(rest).absolute()}"
+    if kind == "fd" and rest.removeprefix("//").isdecimal():
+        _name_of(int(rest.removeprefix("//")))
+        return bind
     host, _, port = bind.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) < 65536:
-        raise click.BadParameter(f"{bind!r} is not HOST:PORT, such as 127.0.0.1:8000.")
+        raise click.BadParameter(
+            f"{bind!r} is not HOST:PORT, such as 127.0.0.1:8000, unix:/path or fd://N."
+        )
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -30,33 +45,91 @@ def _free(ctx: click.Context, param: click.Parameter, bind: str) -> str:
     return bind
 
 
+def _is_inherited() -> bool:
+    """Tell whether systemd, or a server that is replaced by SIGUSR2, hands its sockets down."""
+    return "GUNICORN_FD" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
+def _name_of(number: int) -> str:
+    """Return the address of a listening socket by its number. Raises ClickException."""
+    try:
+        with socket.socket(fileno=os.dup(number)) as inherited:
+            if not inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise OSError(0, "it is no listening socket")
+            name = inherited.getsockname()
+            family = inherited.family
+    except OSError as error:
+        raise click.ClickException(f"Can't listen at fd://{number}: {error.strerror}.") from error
+    if family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if family == socket.AF_INET6 else name[0]
+    return f"{host}:{name[1]}"
+
+
+def _chosen(ctx: click.Context, param: click.Parameter, server: str) -> str:
+    if server == "granian" and importlib.util.find_spec("granian") is None:
+        raise click.ClickException(
+            "granian is not installed: pip install 'clients-api[granian]', "
+            "or in a checkout pip install -e '.[granian]'."
+        )
+    return server
+
+
 @click.command()
 @click.option(
-    "--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT", callback=_free
+    "--bind",
+    default="127.0.0.1:8000",
+    show_default=True,
+    metavar="PLACE",
+    callback=_place,
+    help="HOST:PORT, unix:/path, or fd://N for a socket that is inherited, as systemd's are.",
+)
+@click.option(
+    "--server",
+    default="gunicorn",
+    show_default=True,
+    type=click.Choice(["gunicorn", "granian"]),
+    callback=_chosen,
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
-@click.option(
-    "--threads", default=16, show_default=True, type=click.IntRange(1, 1000), help="A worker."
-)
+@click.option("--threads", type=click.IntRange(1, 1000), help="A worker; by default the server's.")
 @click.pass_context
-def serve(ctx: click.Context, bind: str, workers: int, threads: int) -> None:
+def serve(ctx: click.Context, bind: str, server: str, workers: int, threads: int | None) -> None:
     """Migrate the database and serve the API."""
-    from clients_api.serving import server
+    if server == "granian":
+        if _is_inherited() or bind.startswith("fd:"):
+            raise click.ClickException("granian takes no inherited socket; gunicorn does.")
+        from clients_api.serving.granian import run
+    else:
+        from clients_api.serving.gunicorn import run
 
     app = service(ctx)
     for name in migrating.migrate(app.database):
         click.echo(f"Applied migration {name}.")
     _greet(app, bind)
     app.database.close_all()
-    server.run(app, bind=bind, workers=workers, threads=threads)
+    run(app, bind=bind, workers=workers, threads=threads)
 
 
 def _greet(app: Service, bind: str) -> None:
-    base = f"http://{bind}{app.config['URL_PREFIX']}"
-    click.echo(f"The API is at {base}, its documentation at {base}/docs.")
+    if "GUNICORN_FD" in os.environ:
+        bind = _name_of(int(os.environ["GUNICORN_FD"].partition(",")[0]))
+    elif _is_inherited():
+        bind = _name_of(SYSTEMD_FD)
+    elif bind.startswith("fd:"):
+        bind = _name_of(int(bind.rpartition("/")[2].removeprefix("fd:")))
+    prefix = app.config["URL_PREFIX"]
+    is_file = bind.startswith("unix:")
+    base = f"http://localhost{prefix}" if is_file else f"http://{bind}{prefix}"
+    place = f" of the socket {bind.removeprefix('unix:')}" if is_file else ""
+    click.echo(f"It serves the database {app.database.database}.")
+    click.echo(f"The API is at {base}{place}, its documentation at {base}/docs.")
     with using(app.database):
         if not ApiKey.any():
             with app.database.atomic():
                 key = ApiKey.issue(name="first admin key")
             click.echo(f"Your admin key, shown this once: {key['key']}")
+    option = f"--unix-socket {bind.removeprefix('unix:')} " if is_file else ""
+    click.echo("Try, with a key in place of KEY:")
+    click.echo(f"  curl {option}-H 'Authorization: Bearer KEY' {base}/clients")
     sys.stdout.flush()

@@ -53,6 +53,7 @@ class Database(peewee.SqliteDatabase):
         # A connection that was opened while the file could not be written never writes, and SQLite
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
+        self.on_stale: Callable[[], None] | None = None  # called once, where somebody can renew it
         # Asked as each transaction that writes begins: what is to hear, when it is committed, of
         # what the models have noted in it; None where nobody wants to know.
         self.observe: Callable[[], Any] = lambda: None
@@ -172,8 +173,10 @@ class Database(peewee.SqliteDatabase):
         path = Path(self.database)
         places = (path.parent, path, *filter(Path.exists, companions(path)))
         if all(os.access(place, os.W_OK) for place in places):
-            self.is_stale = True
             self.close()
+            if self.on_stale is not None and not self.is_stale:
+                self.on_stale()
+            self.is_stale = True
 
     def rollback(self) -> None:
         """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.

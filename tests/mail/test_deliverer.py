@@ -290,7 +290,9 @@ def test_mail_goes_on_when_a_worker_is_killed(start_server, serve_smtp):
     parent = server.process.pid
     list_of_workers = Path(f"/proc/{parent}/task/{parent}/children")
     wait_for(lambda: len(list_of_workers.read_text().split()) == 2)
-    os.kill(int(list_of_workers.read_text().split()[0]), signal.SIGKILL)
+    worker = list_of_workers.read_text().split()[0]
+    os.kill(int(worker), signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{worker}").exists())  # nor a socket of its own, as granian's
     assert create(server, 1) == 201
     wait_for(lambda: len(inbox.received) == 2, 15)
     assert server.stop() == 0

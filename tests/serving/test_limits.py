@@ -10,6 +10,7 @@ import pytest
 from conftest import Server
 
 
+@pytest.mark.only("gunicorn", "granian has one limit of all of a head")
 @pytest.mark.parametrize(
     ("query", "header", "status"),
     [(16_000, 0, 200), (16_400, 0, 414), (0, 16_000, 200), (0, 16_400, 431), (2_000_000, 0, 414)],

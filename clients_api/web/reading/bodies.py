@@ -90,6 +90,8 @@ def _read_bytes(request: flask.Request) -> bytes:
     try:
         # Of a body that comes in chunks the length is not known.
         data = request.stream.read(limit + 1) if length is None else _read_exactly(request, length)
+    except Refused:
+        raise
     except Exception as error:
         # Of a caller that breaks off, or sends chunks that are none, each server tells by
         # exceptions of its own.
