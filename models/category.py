@@ -9,7 +9,7 @@ import peewee
 
 from .base import BaseModel, now
 from .errors import Conflict, Invalid, NotFound
-from .queries.folding import fold, slug
+from .queries.folding import fold, plain, slug
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
@@ -19,7 +19,8 @@ from .user import User
 
 class Category(BaseModel):
     name = peewee.TextField()
-    name_key = peewee.TextField(index=True)
+    name_key = peewee.TextField()
+    name_plain = peewee.TextField(index=True)
     type = peewee.TextField()
     visibility = peewee.TextField()
     description = peewee.TextField(null=True)
@@ -68,6 +69,7 @@ class Category(BaseModel):
             id = cls.insert_row(
                 name=name,
                 name_key=fold(name),
+                name_plain=plain(name),
                 type=type,
                 visibility=visibility or "everyone",
                 description=description,
@@ -91,7 +93,8 @@ class Category(BaseModel):
     def change(cls, id: int | None, **columns: Any) -> Record:
         """Set columns of a category; the rest stays. Raises NotFound, Invalid for a taken name."""
         if "name" in columns:
-            columns |= {"name_key": fold(columns["name"]), "slug": slug(columns["name"])}
+            name = columns["name"]
+            columns |= {"name_key": fold(name), "name_plain": plain(name), "slug": slug(name)}
         if "visibility" in columns:
             columns["visibility"] = columns["visibility"] or "everyone"
         columns["updated"] = now()
@@ -238,7 +241,7 @@ reader = Reader(
     conditions={
         "type": lambda value: Category.type == value,
         "visibility": lambda value: Category.visibility == value,
-        "search": lambda needle: peewee.fn.INSTR(Category.name_key, needle) > 0,
+        "search": lambda needle: peewee.fn.INSTR(Category.name_plain, needle) > 0,
     },
-    sorts={"name": Category.name_key, "type": Category.type, "created": Category.created},
+    sorts={"name": Category.name_plain, "type": Category.type, "created": Category.created},
 )

@@ -13,7 +13,7 @@ from .queries.composing import Row
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
-from .user import CLIENT, User, person_columns, person_conditions, person_sorts
+from .user import CLIENT, User, person_columns, person_conditions, person_needles, person_sorts
 
 
 class Contact(User):
@@ -138,5 +138,6 @@ reader = Reader(
         "client_ids": lambda *values: Contact.client.in_(values),
         "account_owner": lambda value: Contact.account_owner == value,
     },
+    needles=person_needles,
     sorts=person_sorts(Contact),
 )

@@ -5,13 +5,14 @@ They share a table because an e-mail address belongs to one person only, whoever
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import peewee
 
 from .base import BaseModel, now
 from .errors import Invalid
-from .queries.folding import fold
+from .queries.folding import address_key, fold, plain
 from .queries.prepared import prepared
 
 ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
@@ -62,11 +63,11 @@ class User(BaseModel):
             type=type,
             client_id=client_id,
             first_name=first_name,
-            first_name_key=fold(first_name),
+            first_name_key=plain(first_name),
             last_name=last_name,
-            last_name_key=fold(last_name),
+            last_name_key=plain(last_name),
             email=email,
-            email_key=fold(email),
+            email_key=address_key(email),
             phone=phone,
             job_position=job_position,
             account_owner=account_owner,
@@ -79,18 +80,18 @@ class User(BaseModel):
     @classmethod
     def is_taken(cls, email: str, but: int | None = None) -> bool:
         """Tell whether the address is that of a user other than `but`."""
-        owner = _id_by_email.scalar(fold(email))
+        owner = _id_by_email.scalar(address_key(email))
         return owner is not None and owner != but
 
     @classmethod
     def change(cls, id: int, **values: Any) -> None:
-        """Set columns of a user; a name or an address takes its folded form along.
+        """Set columns of a user; a name or an address takes its key along.
 
         Raises Invalid for an address that is taken.
         """
-        for name in ("first_name", "last_name", "email"):
+        for name, key in (("first_name", plain), ("last_name", plain), ("email", address_key)):
             if name in values:
-                values[f"{name}_key"] = fold(values[name])
+                values[f"{name}_key"] = key(values[name])
         values["updated"] = now()
         try:
             cls.update_row(id, **values)
@@ -140,16 +141,28 @@ def person_conditions(user: Any) -> dict[str, Any]:
     """Return the filters that every list of people has."""
     return {
         "status": lambda value: user.status == value,
-        "search": lambda needle: (
+        "search": lambda name, address, text: (
             # The full name holds both names, and finds who is sought by first and last name.
-            (
-                peewee.fn.INSTR(user.first_name_key.concat(" ").concat(user.last_name_key), needle)
-                > 0
-            )
-            | (peewee.fn.INSTR(user.email_key, needle) > 0)
-            | (peewee.fn.INSTR(peewee.fn.LOWER(user.phone), needle) > 0)
+            _holds(user.first_name_key.concat(" ").concat(user.last_name_key), name)
+            | _holds(user.email_key, address)
+            # As it is shown: the key has the other spelling of a domain.
+            | _holds(peewee.fn.LOWER(user.email), text)
+            | _holds(peewee.fn.LOWER(user.phone), text)
         ),
     }
+
+
+def _holds(text: Any, needle: Any) -> peewee.Expression:
+    return peewee.fn.INSTR(text, needle) > 0
+
+
+def person_needles(text: str) -> tuple[str, str, str]:
+    """Return what is looked for in the names, in the address, and in what stands as it was given.
+
+    In: a part of any of them.
+    """
+    address = address_key(text) if "@" in text else fold(text)
+    return plain(text), address, unicodedata.normalize("NFC", text).lower()
 
 
 def person_sorts(user: Any) -> dict[str, Any]:

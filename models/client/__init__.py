@@ -13,7 +13,7 @@ from clients_api.models.custom_field import CustomValue
 from clients_api.models.errors import Invalid, NotFound
 from clients_api.models.mail import Mail
 from clients_api.models.queries.composing import Condition
-from clients_api.models.queries.folding import fold
+from clients_api.models.queries.folding import address_key, fold, plain
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
@@ -84,7 +84,7 @@ class Client(BaseModel):
         if needle := (search or "").strip():
             conditions.append(search_condition(needle))
         if email is not None:
-            conditions.append(("email", (fold(email),)))
+            conditions.append(("email", (address_key(email),)))
         if keys := {fold(title) for title in tag}:
             conditions.append(("tag", tuple(sorted(keys))))
         conditions += [("custom", pair) for pair in (custom or {}).items()]
@@ -144,7 +144,7 @@ class Client(BaseModel):
 
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
-        columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
+        columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
         columns |= {"created": moment, "updated": moment}
         return cls.insert_row(**{"status": "active", **columns})
 
@@ -172,7 +172,7 @@ class Client(BaseModel):
         Raises NotFound, and Invalid for an unknown category. No category means the default one.
         """
         if "company_name" in columns:
-            columns["name_key"] = fold(columns["company_name"])
+            columns["name_key"] = plain(columns["company_name"])
         if "category_id" in columns:
             columns["category_id"] = columns["category_id"] or Category.default_id()
         cls._update(id, **columns)

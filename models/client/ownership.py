@@ -6,7 +6,7 @@ import peewee
 
 from clients_api.models.base import now
 from clients_api.models.errors import Invalid
-from clients_api.models.queries.folding import fold
+from clients_api.models.queries.folding import address_key, plain
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.user import CLIENT, User
 
@@ -28,8 +28,8 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
             moment=moment,
         )
     except peewee.IntegrityError:
-        names = (first_name, fold(first_name), last_name, fold(last_name))
-        if not _promote(client_id, *names, moment, fold(email)).rowcount:
+        names = (first_name, plain(first_name), last_name, plain(last_name))
+        if not _promote(client_id, *names, moment, address_key(email)).rowcount:
             raise
 
 
@@ -47,7 +47,7 @@ def owned_by(email: str) -> tuple[int, int] | None:
     None if a new client may have it: it is free, or that of a contact of no client. Raises
     Invalid if it is that of anybody else.
     """
-    holder = _holder.one(fold(email))
+    holder = _holder.one(address_key(email))
     if holder is None or holder[0] == "contact":
         return None
     _, account_owner, client_id, user_id = holder
@@ -58,7 +58,7 @@ def owned_by(email: str) -> tuple[int, int] | None:
 
 def is_taken(email: str) -> bool:
     """Tell whether an address can't be that of the owner of a new client."""
-    holder = _holder.one(fold(email))
+    holder = _holder.one(address_key(email))
     return holder is not None and holder[0] != "contact"
 
 

@@ -11,6 +11,7 @@ import peewee
 
 from clients_api.models.engines import words
 
+from .folding import plain
 from .prepared import Prepared
 from .record import column_names
 
@@ -53,7 +54,8 @@ class Composer:
     to a condition; `sorts`, for each sort the expression (never null) to order by; `totals`, a
     table in which triggers keep the counts of records by some of the filters, if there is one;
     `searches`, filters with an index of their own, one of which at most is in a selection;
-    `streamed`, what a stream reads behind the other columns.
+    `streamed`, what a stream reads behind the other columns; `needles`, what the filter `search`
+    takes, where it is none of those searches, of what somebody looks for.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Composer:
         totals: type[peewee.Model] | None = None,
         searches: Mapping[str, Search] = MappingProxyType({}),
         streamed: tuple[Any, ...] = (),
+        needles: Callable[[str], Row] = lambda text: (plain(text),),
     ) -> None:
         self.noun = noun
         self.model = model
@@ -76,6 +79,7 @@ class Composer:
         self.columns = column_names(columns)
         self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
+        self.needles = needles
         self.searches = {**searches, FOUND: Search(words.ids_in)}
         self._selected = columns
         self._streamed = streamed
