@@ -14,8 +14,10 @@ from .base import BaseModel, now
 from .errors import Invalid
 from .queries.folding import address_key, fold, plain
 from .queries.prepared import prepared
+from .queries.words import person_details
 
 ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
+DETAILS = ("first_name", "last_name", "email", "phone")  # in which words are found
 STATUSES = ("active", "suspended")  # besides deleted, which nobody sees
 ROLES = {ADMINISTRATOR: "Administrator", CLIENT: "Client", STAFF: "Staff"}
 
@@ -41,6 +43,7 @@ class User(BaseModel):
     dribbble = peewee.TextField(null=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
+    words = peewee.TextField(null=True)
 
     @classmethod
     def add(
@@ -75,6 +78,7 @@ class User(BaseModel):
             role_id=role_id,
             created=moment,
             updated=moment,
+            words=person_details(first_name, last_name, email, phone),
         )
 
     @classmethod
@@ -93,6 +97,9 @@ class User(BaseModel):
             if name in values:
                 values[f"{name}_key"] = key(values[name])
         values["updated"] = now()
+        if values.keys() & set(DETAILS) and (kept := _details.one(id)):
+            known = dict(zip(DETAILS, kept, strict=True)) | values
+            values["words"] = person_details(*(known[name] for name in DETAILS))
         try:
             cls.update_row(id, **values)
         except peewee.IntegrityError as error:
@@ -101,7 +108,8 @@ class User(BaseModel):
     @classmethod
     def remove(cls, id: int) -> None:
         """Mark a user as deleted, and free the address."""
-        cls.update_row(id, status="deleted", email_key=None, account_owner="no", updated=now())
+        gone = {"email_key": None, "words": None, "account_owner": "no"}
+        cls.update_row(id, status="deleted", **gone, updated=now())
 
 
 def full_name(user: Any) -> peewee.Expression:
@@ -180,3 +188,8 @@ def person_sorts(user: Any) -> dict[str, Any]:
 @prepared
 def _id_by_email(key):
     return User.select(User.id).where(User.email_key == key)
+
+
+@prepared
+def _details(id):
+    return User.select(*(getattr(User, name) for name in DETAILS)).where(User.id == id)

@@ -189,7 +189,17 @@ ClientListQuerySchema = list_query(
     order="desc",
     status=Choice(STATUSES),
     category_id=Integer(),
-    search=String(metadata={"description": "A part of the company name, in whatever case."}),
+    search=String(
+        metadata={"description": "A part of the company name, blind to case and to accents."}
+    ),
+    q=String(
+        max=500,
+        metadata={
+            "description": "Words, each of which is found in what is known of the client: name, "
+            "description, website, VAT, billing city, tags, names and addresses of its users; "
+            "digits also in phone numbers, however these are punctuated.",
+        },
+    ),
     tag=TagFilter(
         String(max=TAG_LENGTH),
         metadata={"description": "Repeatable; a client must have all."},

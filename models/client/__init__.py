@@ -18,14 +18,17 @@ from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
+from clients_api.models.queries.words import details
 from clients_api.models.tag import ClientTag
 
 from . import ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
+from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
 NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
+DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
 
 
 class Client(BaseModel):
@@ -50,6 +53,7 @@ class Client(BaseModel):
     shipping_country = peewee.TextField(null=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
+    words = peewee.TextField(null=True)
 
     class Meta:
         indexes = tuple(
@@ -68,6 +72,7 @@ class Client(BaseModel):
     def matching(
         cls,
         search: str | None = None,
+        q: str | None = None,
         tag: Iterable[str] = (),
         email: str | None = None,
         custom: Mapping[int, Any] | None = None,
@@ -75,7 +80,8 @@ class Client(BaseModel):
     ) -> Selection:
         """Return the clients that meet all filters.
 
-        In: `search`, a part of the company name; `tag`, titles that the client must have, all of
+        In: `search`, a part of the company name; `q`, words that are found in what is known of
+        the client, all of them; `tag`, titles that the client must have, all of
         them; `email` of a user of the client; `custom`, values by the id of the custom field;
         and `status`, `category_id`, `owner_id`, `created_after` (at or after, as `timestamp`
         writes it), `created_before` (before), `updated_after`, `updated_before`.
@@ -83,6 +89,8 @@ class Client(BaseModel):
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
         if needle := (search or "").strip():
             conditions.append(search_condition(needle))
+        if found := word_condition(q or "", alone=not needle):
+            conditions.append(found)
         if email is not None:
             conditions.append(("email", (address_key(email),)))
         if keys := {fold(title) for title in tag}:
@@ -145,6 +153,7 @@ class Client(BaseModel):
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
         columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
+        columns["words"] = _words(columns)
         columns |= {"created": moment, "updated": moment}
         return cls.insert_row(**{"status": "active", **columns})
 
@@ -175,6 +184,9 @@ class Client(BaseModel):
             columns["name_key"] = plain(columns["company_name"])
         if "category_id" in columns:
             columns["category_id"] = columns["category_id"] or Category.default_id()
+        if given := columns.keys() & set(DETAILS):
+            kept = len(given) < len(DETAILS) and _details.one(id)
+            columns["words"] = _words({**dict(zip(DETAILS, kept or (), strict=False)), **columns})
         cls._update(id, **columns)
         CustomValue.assign(id, custom or {})
         return cls.find(id)
@@ -252,15 +264,20 @@ def default_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
+def _words(columns: Mapping[str, Any]) -> str | None:
+    return details(*(columns.get(name) for name in DETAILS))
+
+
+_words_searches = client_word_searches(Client)
 reader = Reader(
     "client",
     Client,
     client_columns(Client),
     join=lambda query: join_to_client(query, Client),
-    conditions=client_conditions(Client),
+    conditions=client_conditions(Client) | client_word_conditions(Client, _words_searches),
     sorts=client_sorts(Client),
     totals=ClientTotal,
-    searches=client_searches(Client),
+    searches=client_searches(Client) | _words_searches,
     streamed=OWNER_COLUMNS,
 )
 
@@ -268,3 +285,8 @@ reader = Reader(
 @prepared
 def _exists(id):
     return Client.select(Client.id).where(Client.id == id)
+
+
+@prepared
+def _details(id):
+    return Client.select(*(getattr(Client, name) for name in DETAILS)).where(Client.id == id)

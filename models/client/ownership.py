@@ -6,7 +6,7 @@ import peewee
 
 from clients_api.models.base import now
 from clients_api.models.errors import Invalid
-from clients_api.models.queries.folding import address_key, plain
+from clients_api.models.queries.folding import address_key
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.user import CLIENT, User
 
@@ -28,9 +28,11 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
             moment=moment,
         )
     except peewee.IntegrityError:
-        names = (first_name, plain(first_name), last_name, plain(last_name))
-        if not _promote(client_id, *names, moment, address_key(email)).rowcount:
+        holder = _holder.one(address_key(email))
+        if holder is None or holder[0] != "contact":
             raise
+        _promote(client_id, holder[-1])
+        User.change(holder[-1], first_name=first_name, last_name=last_name)
 
 
 def change_owner(client_id: int, user_id: int) -> None:
@@ -63,19 +65,9 @@ def is_taken(email: str) -> bool:
 
 
 @prepared
-def _promote(client_id, first_name, first_name_key, last_name, last_name_key, moment, key):
-    return User.update(
-        {
-            User.type: "client",
-            User.client: client_id,
-            User.account_owner: "yes",
-            User.first_name: first_name,
-            User.first_name_key: first_name_key,
-            User.last_name: last_name,
-            User.last_name_key: last_name_key,
-            User.updated: moment,
-        }
-    ).where(User.email_key == key, User.type == "contact")
+def _promote(client_id, id):
+    owner = {User.type: "client", User.client: client_id, User.account_owner: "yes"}
+    return User.update(owner).where(User.id == id)
 
 
 @prepared

@@ -68,9 +68,18 @@ def _ids(needle: Any, column: Any = None) -> peewee.Query:
 
 
 def _size(needle: Any) -> peewee.Select:
-    hits = _ids(needle).limit(FEW + 1).cte("hits", materialized=True)
-    ids = words.json_array(hits.select(hits.c.id), "id")
-    size = peewee.Case(None, [(_are_few(hits), ids)], _ids(needle, _count))
+    return size_of(_ids(needle), _ids(needle, _count))
+
+
+def size_of(ids: peewee.Query, count: peewee.Query | None = None) -> peewee.Select:
+    """Compose the size of a search from what it finds, and from the query that counts that."""
+    if count is None:
+        counted = ids.alias("counted")
+        count = peewee.Select((counted,), (_count,))
+    some = ids.alias("some")
+    hits = peewee.Select((some,), (some.c.id,)).limit(FEW + 1).cte("hits", materialized=True)
+    found = words.json_array(hits.select(hits.c.id), "id")
+    size = peewee.Case(None, [(_are_few(hits), found)], count)
     return peewee.Select(columns=(size,)).with_cte(hits)
 
 
@@ -79,7 +88,7 @@ def _are_few(found: Any) -> peewee.Query:
 
 
 def _short_ids(needle: Any) -> peewee.Query:
-    return words.found_short("client_trigram", needle)
+    return words.found_short(INDEX, needle)
 
 
 def _size_of_short(needle: Any) -> peewee.Case:

@@ -34,13 +34,15 @@ class Search(NamedTuple):
 
     `ids` is the query of what the index finds, as the column `id`; `size` an expression: the JSON
     text of these ids, if they are few, or else their number; `holds` tests the `column` of a single
-    record, without the index. Where the ids are given, that is all there is.
+    record, without the index, and `is_slow` where that costs more than to look a hit up. Where the
+    ids are given, that is all there is.
     """
 
     ids: Callable[..., peewee.Query]
     size: Callable[..., Any] | None = None
     column: peewee.Field | None = None
     holds: Callable[..., peewee.Expression] | None = None
+    is_slow: bool = False
 
 
 class Composer:
