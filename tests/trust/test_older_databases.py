@@ -250,3 +250,28 @@ def test_a_new_database_that_is_killed_as_it_is_made_is_made_again(tmp_path, tem
         assert CliRunner().invoke(cli, ["check"], obj=app).exit_code == 0
         app.database.close_all()
         assert schema(path) == schema(template)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_keys_that_are_made_anew_survive_a_kill_at_any_moment(database_of, template, version):
+    path = database_of(version)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            """WITH RECURSIVE n (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM n WHERE n < 3000)
+            INSERT INTO client (id, company_name, name_key, status, category_id, created, updated)
+            SELECT n, 'Größe ' || n, ? || n, 'active', 2, 'x', 'x' FROM n""",
+            ["größe " if version == VERSIONS[0] else "grosse "],
+        )
+    before = contents(path)
+    for _ in range(4 * SCALE):
+        kill_while_migrating(MIGRATIONS, path, 1.5)
+        pending, _ = migrating.status(db := sqlite.Database(path))
+        db.close_all()
+        # Each is there as a whole, or not at all.
+        assert pending == VERSIONS[len(VERSIONS) - len(pending) :]
+        assert pending != VERSIONS[1:] or contents(path) == before
+    db = sqlite.Database(path)
+    migrating.migrate(db)
+    db.close_all()
+    expect_whole(path, before, template)
