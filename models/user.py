@@ -153,8 +153,8 @@ def person_conditions(user: Any) -> dict[str, Any]:
             # The full name holds both names, and finds who is sought by first and last name.
             _holds(user.first_name_key.concat(" ").concat(user.last_name_key), name)
             | _holds(user.email_key, address)
-            # As it is shown: the key has the other spelling of a domain.
-            | _holds(peewee.fn.LOWER(user.email), text)
+            # As it is shown: the key has the other spelling of a domain, which has no capitals.
+            | _holds(user.email, text)
             | _holds(peewee.fn.LOWER(user.phone), text)
         ),
     }

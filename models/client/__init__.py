@@ -89,7 +89,7 @@ class Client(BaseModel):
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
         if needle := (search or "").strip():
             conditions.append(search_condition(needle))
-        if found := word_condition(q or "", alone=not needle):
+        if q and (found := word_condition(q, alone=not needle)):
             conditions.append(found)
         if email is not None:
             conditions.append(("email", (address_key(email),)))

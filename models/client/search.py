@@ -53,7 +53,7 @@ def client_searches(client: Any) -> dict[str, Search]:
         text = part.select(part.c.text)
         holders = _ids(text).limit(FEW + 1).cte("holders", materialized=True)
         held = words.json_array(_held(holders, client, needle), "id")
-        size = peewee.Case(None, [(_are_few(holders), held)], _size(needle))
+        size = peewee.Case(None, [(are_few(holders), held)], _size(needle))
         return peewee.Select(columns=(size,)).with_cte(part, holders)
 
     return {
@@ -68,22 +68,14 @@ def _ids(needle: Any, column: Any = None) -> peewee.Query:
 
 
 def _size(needle: Any) -> peewee.Select:
-    return size_of(_ids(needle), _ids(needle, _count))
-
-
-def size_of(ids: peewee.Query, count: peewee.Query | None = None) -> peewee.Select:
-    """Compose the size of a search from what it finds, and from the query that counts that."""
-    if count is None:
-        counted = ids.alias("counted")
-        count = peewee.Select((counted,), (_count,))
-    some = ids.alias("some")
-    hits = peewee.Select((some,), (some.c.id,)).limit(FEW + 1).cte("hits", materialized=True)
-    found = words.json_array(hits.select(hits.c.id), "id")
-    size = peewee.Case(None, [(_are_few(hits), found)], count)
+    hits = _ids(needle).limit(FEW + 1).cte("hits", materialized=True)
+    ids = words.json_array(hits.select(hits.c.id), "id")
+    size = peewee.Case(None, [(are_few(hits), ids)], _ids(needle, _count))
     return peewee.Select(columns=(size,)).with_cte(hits)
 
 
-def _are_few(found: Any) -> peewee.Query:
+def are_few(found: Any) -> peewee.Query:
+    """Compose whether a CTE of hits, with one more at most, has no more than FEW."""
     return found.select(_count <= FEW)
 
 

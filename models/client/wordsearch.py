@@ -20,7 +20,7 @@ from clients_api.models.queries.words import CERTAIN, more_needles, word_needles
 from clients_api.models.tag import ClientTag, Tag
 from clients_api.models.user import User
 
-from .search import INDEX, size_of
+from .search import FEW, INDEX, are_few
 
 MOST_LOOKED_UP = 5  # words
 _indexed = peewee.Table("words_indexed", ("source", "id"))
@@ -63,12 +63,32 @@ def client_word_searches(client: Any) -> dict[str, Search]:
             return functools.reduce(operator.and_, conditions)
 
         def size(*values: Any) -> peewee.Select:
-            # One and two characters are in so much that to test all costs less.
-            (first, *_), more = _parted(values)
-            conditions = [_has(client, *first)]
-            conditions += [_holds_all(client, client.id, needles) for needles in more]
-            tested = client.select(peewee.fn.COUNT(client.id)).where(*conditions)
-            return size_of(ids(*values), tested if is_short else None)
+            # If one of the words is in few clients, the others are compared in these.
+            pairs, more = _parted(values)
+            cases, some = [], []
+            for place, pair in enumerate(pairs):
+                each = functools.reduce(operator.add, _sources(client, find, *pair))
+                few = each.limit(FEW + 1).cte(f"few_{place}", materialized=True, columns=("id",))
+                rest = [value for other in pairs if other is not pair for value in other]
+                held = few.select(few.c.id).distinct()
+                if rest or more:
+                    held = held.where(holds(few.c.id, *rest, *more))
+                cases.append((are_few(few), words.json_array(held, "id")))
+                some.append(few)
+            count = peewee.Case(None, cases, counted(*values))
+            return peewee.Select(columns=(count,)).with_cte(*some)
+
+        def counted(*values: Any) -> peewee.Query:
+            (first, *others), more = _parted(values)
+            if is_short:
+                # One and two characters are in so much that to test all costs less.
+                conditions = [_has(client, *first)]
+                conditions += [_holds_all(client, client.id, needles) for needles in more]
+                return client.select(peewee.fn.COUNT(client.id)).where(*conditions)
+            if others or more:
+                found = ids(*values).alias("counted")
+                return peewee.Select((found,), (peewee.fn.COUNT(found.c.id),))
+            return _count(client, find, *first)
 
         return Search(ids, size, client.id, holds, is_slow=True)
 
@@ -95,6 +115,11 @@ def client_word_conditions(client: Any, searches: dict[str, Search]) -> dict[str
 
 def _found(client: Any, find: Any, name: Any, detail: Any) -> peewee.Query:
     """Compose the ids of the clients of which a needle is in the name, tags, or words."""
+    return functools.reduce(operator.or_, _sources(client, find, name, detail))
+
+
+def _sources(client: Any, find: Any, name: Any, detail: Any) -> list[peewee.Query]:
+    """Compose the same, one query for each place; that for names is the first."""
     names = find(INDEX, name)
     own = find("client_words", detail)
     new = client.select(client.id).where(client.id > _last("client"), _in(client.words, detail))
@@ -106,7 +131,18 @@ def _found(client: Any, find: Any, name: Any, detail: Any) -> peewee.Query:
     )
     tags = Tag.select(Tag.id).where(_in(Tag.title_plain, name))
     tagged = ClientTag.select(ClientTag.client).where(ClientTag.tag.in_(tags))
-    return names | own | new | users | new_users | tagged
+    return [names, own, new, users, new_users, tagged]
+
+
+def _count(client: Any, find: Any, name: Any, detail: Any) -> peewee.Expression:
+    # Those by name, which the index counts soonest, and those that are found by all else alone.
+    _, *rest = _sources(client, find, name, detail)
+    hits = functools.reduce(operator.or_, rest).alias("hit")
+    one = client.alias("of_hit")
+    joined = peewee.Join(hits, one, "CROSS JOIN", on=hits.c.id == one.id)
+    more = peewee.Select((joined,), (peewee.fn.COUNT(one.id),)).where(~_in(one.name_key, name))
+    by_name = words.found(INDEX, name, peewee.fn.COUNT(peewee.SQL("*")))
+    return peewee.Expression(by_name, "+", more)
 
 
 def _last(source: str) -> peewee.Query:
