@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+from clients_api.models.queries.folding import plain
+
 from .caller import Caller, Failed
 from .server import running
 
@@ -51,13 +53,22 @@ def load(caller: Caller, companies: list[Row], universities: list[Row]) -> None:
         rows = [(caller, university(n, row)) for n, row in enumerate(universities)]
         clients += caller.each(create_client, rows)
         caller.expect("clients", total(caller, "/clients"), len(clients))
+    titles = [row["Security"] for row in companies] + [row["name"] for row in universities]
+    names = dict(zip(clients, titles, strict=True))
     with caller.step("search for each company"):
-        pairs = zip(companies, clients, strict=False)
-        caller.each(find, [(caller, row["Security"], client) for row, client in pairs])
+        caller.each(find, [(caller, names[id], id) for id in clients[: len(companies)]])
+    with caller.step("search without accents"):
+        accented = [id for id, name in names.items() if not name.isascii()]
+        caller.each(find, [(caller, plain(names[id]).upper(), id) for id in accented])
     for walk in (by_page, by_cursor):
         with caller.step(f"walks {walk.__name__.replace('_', ' ')}"):
             orders = [(caller, sort, order) for sort in SORTS for order in ("asc", "desc")]
             for (_, *how), seen in zip(orders, caller.each(walk, orders), strict=True):
+                if how[0] == SORTS[0]:
+                    by_name = sorted((plain(name.strip()), id) for id, name in names.items())
+                    ids = [id for _, id in by_name]
+                    ordered = ids if how[1] == "asc" else ids[::-1]
+                    caller.expect(f"places off in the walk {how}", seen == ordered, True)
                 caller.expect(f"rows of the walk {how}", len(seen or ()), len(clients))
                 caller.expect(f"clients missing in the walk {how}", {*clients} - {*seen}, set())
 

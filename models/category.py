@@ -10,7 +10,7 @@ import peewee
 from .base import BaseModel, now
 from .changes import note, note_renamed
 from .errors import Conflict, Invalid, NotFound
-from .queries.folding import fold, slug
+from .queries.folding import fold, plain, slug
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
@@ -20,7 +20,8 @@ from .user import User
 
 class Category(BaseModel):
     name = peewee.TextField()
-    name_key = peewee.TextField(index=True)
+    name_key = peewee.TextField()
+    name_plain = peewee.TextField(index=True)
     type = peewee.TextField()
     visibility = peewee.TextField()
     description = peewee.TextField(null=True)
@@ -69,6 +70,7 @@ class Category(BaseModel):
             id = cls.insert_row(
                 name=name,
                 name_key=fold(name),
+                name_plain=plain(name),
                 type=type,
                 visibility=visibility or "everyone",
                 description=description,
@@ -92,7 +94,8 @@ class Category(BaseModel):
     def change(cls, id: int | None, **columns: Any) -> Record:
         """Set columns of a category; the rest stays. Raises NotFound, Invalid for a taken name."""
         if "name" in columns:
-            columns |= {"name_key": fold(columns["name"]), "slug": slug(columns["name"])}
+            name = columns["name"]
+            columns |= {"name_key": fold(name), "name_plain": plain(name), "slug": slug(name)}
         if "visibility" in columns:
             columns["visibility"] = columns["visibility"] or "everyone"
         columns["updated"] = now()
@@ -247,7 +250,7 @@ reader = Reader(
     conditions={
         "type": lambda value: Category.type == value,
         "visibility": lambda value: Category.visibility == value,
-        "search": lambda needle: peewee.fn.INSTR(Category.name_key, needle) > 0,
+        "search": lambda needle: peewee.fn.INSTR(Category.name_plain, needle) > 0,
     },
-    sorts={"name": Category.name_key, "type": Category.type, "created": Category.created},
+    sorts={"name": Category.name_plain, "type": Category.type, "created": Category.created},
 )

@@ -10,11 +10,11 @@ from .client import Client
 from .errors import Conflict, Invalid
 from .mail import Mail
 from .queries.composing import Row
-from .queries.folding import fold
+from .queries.folding import address_key
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
-from .user import CLIENT, User, person_columns, person_conditions, person_sorts
+from .user import CLIENT, User, person_columns, person_conditions, person_needles, person_sorts
 
 
 class Contact(User):
@@ -36,7 +36,7 @@ class Contact(User):
         address; `status`, `client_id`, `account_owner`.
         """
         if email is not None:
-            equal["email"] = fold(email)
+            equal["email"] = address_key(email)
         return reader.matching(search, **equal)
 
     @classmethod
@@ -150,5 +150,6 @@ reader = Reader(
         "account_owner": lambda value: Contact.account_owner == value,
         "type": lambda value: Contact.type == value,
     },
+    needles=person_needles,
     sorts=person_sorts(Contact),
 )

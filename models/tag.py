@@ -9,7 +9,7 @@ import peewee
 from .base import BaseModel, now
 from .changes import note
 from .errors import Invalid, NotFound
-from .queries.folding import fold
+from .queries.folding import fold, plain
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
@@ -21,6 +21,7 @@ MOST_PER_CLIENT = 100
 class Tag(BaseModel):
     title = peewee.TextField()
     title_key = peewee.TextField(unique=True)
+    title_plain = peewee.TextField(index=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField()
 
@@ -48,7 +49,11 @@ class Tag(BaseModel):
             if key not in ids:
                 moment = now()
                 ids[key] = cls.insert_row(
-                    title=title, title_key=key, created=moment, updated=moment
+                    title=title,
+                    title_key=key,
+                    title_plain=plain(title),
+                    created=moment,
+                    updated=moment,
                 )
         return [ids[key] for key in spellings]
 
@@ -64,7 +69,8 @@ class Tag(BaseModel):
         _touch_clients(moment, id)
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
-            cls.update_row(id, title=title, title_key=fold(title), updated=moment)
+            keys = {"title_key": fold(title), "title_plain": plain(title)}
+            cls.update_row(id, title=title, **keys, updated=moment)
             return cls.find(id)
         _move_links(other, id)
         cls.delete_row(id)
@@ -129,8 +135,8 @@ reader = Reader(
     "tag",
     Tag,
     (Tag.id, Tag.title, _COUNT.alias("count"), Tag.created, Tag.updated),
-    conditions={"search": lambda needle: peewee.fn.INSTR(Tag.title_key, needle) > 0},
-    sorts={"title": Tag.title_key, "count": _COUNT, "created": Tag.created},
+    conditions={"search": lambda needle: peewee.fn.INSTR(Tag.title_plain, needle) > 0},
+    sorts={"title": Tag.title_plain, "count": _COUNT, "created": Tag.created},
 )
 
 

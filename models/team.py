@@ -13,7 +13,7 @@ from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
-from .user import User, person_columns, person_conditions, person_sorts
+from .user import User, person_columns, person_conditions, person_needles, person_sorts
 
 
 class TeamMember(User):
@@ -81,5 +81,6 @@ reader = Reader(
     scope=(TeamMember.type == "team") & (TeamMember.status != "deleted"),
     conditions=person_conditions(TeamMember)
     | {"role_id": lambda value: TeamMember.role_id == value},
+    needles=person_needles,
     sorts=person_sorts(TeamMember),
 )

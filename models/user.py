@@ -5,16 +5,19 @@ They share a table because an e-mail address belongs to one person only, whoever
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import peewee
 
 from .base import BaseModel, now
 from .errors import Invalid
-from .queries.folding import fold
+from .queries.folding import address_key, fold, plain
 from .queries.prepared import prepared
+from .queries.words import person_details
 
 ADMINISTRATOR, CLIENT, STAFF = 1, 2, 3
+DETAILS = ("first_name", "last_name", "email", "phone")  # in which words are found
 STATUSES = ("active", "suspended")  # besides deleted, which nobody sees
 ROLES = {ADMINISTRATOR: "Administrator", CLIENT: "Client", STAFF: "Staff"}
 
@@ -40,6 +43,7 @@ class User(BaseModel):
     dribbble = peewee.TextField(null=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
+    words = peewee.TextField(null=True)
 
     @classmethod
     def add(
@@ -62,11 +66,11 @@ class User(BaseModel):
             type=type,
             client_id=client_id,
             first_name=first_name,
-            first_name_key=fold(first_name),
+            first_name_key=plain(first_name),
             last_name=last_name,
-            last_name_key=fold(last_name),
+            last_name_key=plain(last_name),
             email=email,
-            email_key=fold(email),
+            email_key=address_key(email),
             phone=phone,
             job_position=job_position,
             account_owner=account_owner,
@@ -74,24 +78,28 @@ class User(BaseModel):
             role_id=role_id,
             created=moment,
             updated=moment,
+            words=person_details(first_name, last_name, email, phone),
         )
 
     @classmethod
     def is_taken(cls, email: str, but: int | None = None) -> bool:
         """Tell whether the address is that of a user other than `but`."""
-        owner = _id_by_email.scalar(fold(email))
+        owner = _id_by_email.scalar(address_key(email))
         return owner is not None and owner != but
 
     @classmethod
     def change(cls, id: int | None, **values: Any) -> Any:
-        """Set columns of a user; a name or an address takes its folded form along.
+        """Set columns of a user; a name or an address takes its key along.
 
         Raises Invalid for an address that is taken.
         """
-        for name in ("first_name", "last_name", "email"):
+        for name, key in (("first_name", plain), ("last_name", plain), ("email", address_key)):
             if name in values:
-                values[f"{name}_key"] = fold(values[name])
+                values[f"{name}_key"] = key(values[name])
         values["updated"] = now()
+        if values.keys() & set(DETAILS) and (kept := _details.one(id)):
+            known = dict(zip(DETAILS, kept, strict=True)) | values
+            values["words"] = person_details(*(known[name] for name in DETAILS))
         try:
             cls.update_row(id, **values)
         except peewee.IntegrityError as error:
@@ -100,7 +108,8 @@ class User(BaseModel):
     @classmethod
     def remove(cls, id: int | None) -> Any:
         """Mark a user as deleted, and free the address."""
-        cls.update_row(id, status="deleted", email_key=None, account_owner="no", updated=now())
+        gone = {"email_key": None, "words": None, "account_owner": "no"}
+        cls.update_row(id, status="deleted", **gone, updated=now())
 
 
 def full_name(user: Any) -> peewee.Expression:
@@ -140,16 +149,28 @@ def person_conditions(user: Any) -> dict[str, Any]:
     """Return the filters that every list of people has."""
     return {
         "status": lambda value: user.status == value,
-        "search": lambda needle: (
+        "search": lambda name, address, text: (
             # The full name holds both names, and finds who is sought by first and last name.
-            (
-                peewee.fn.INSTR(user.first_name_key.concat(" ").concat(user.last_name_key), needle)
-                > 0
-            )
-            | (peewee.fn.INSTR(user.email_key, needle) > 0)
-            | (peewee.fn.INSTR(peewee.fn.LOWER(user.phone), needle) > 0)
+            _holds(user.first_name_key.concat(" ").concat(user.last_name_key), name)
+            | _holds(user.email_key, address)
+            # As it is shown: the key has the other spelling of a domain, which has no capitals.
+            | _holds(user.email, text)
+            | _holds(peewee.fn.LOWER(user.phone), text)
         ),
     }
+
+
+def _holds(text: Any, needle: Any) -> peewee.Expression:
+    return peewee.fn.INSTR(text, needle) > 0
+
+
+def person_needles(text: str) -> tuple[str, str, str]:
+    """Return what is looked for in the names, in the address, and in what stands as it was given.
+
+    In: a part of any of them.
+    """
+    address = address_key(text) if "@" in text else fold(text)
+    return plain(text), address, unicodedata.normalize("NFC", text).lower()
 
 
 def person_sorts(user: Any) -> dict[str, Any]:
@@ -167,3 +188,8 @@ def person_sorts(user: Any) -> dict[str, Any]:
 @prepared
 def _id_by_email(key):
     return User.select(User.id).where(User.email_key == key)
+
+
+@prepared
+def _details(id):
+    return User.select(*(getattr(User, name) for name in DETAILS)).where(User.id == id)

@@ -265,7 +265,18 @@ ClientListQuerySchema = list_query(
     order="desc",
     status=Choice(STATUSES, metadata=told("Only those of this status.")),
     category_id=Integer(metadata=told("Only those of the category with this id.")),
-    search=String(metadata=told("A part of the company name, in whatever case.", "acme")),
+    search=String(
+        metadata=told("A part of the company name, blind to case and to accents.", "acme")
+    ),
+    q=String(
+        max=500,
+        metadata=told(
+            "Words, each of which is found in what is known of the client: name, description, "
+            "website, VAT, billing city, tags, names and addresses of its users; digits also in "
+            "phone numbers, however these are punctuated.",
+            "acme london",
+        ),
+    ),
     tag=TagFilter(
         String(max=TAG_LENGTH),
         metadata=told("Repeatable; a client must have all.", ["priority"]),

@@ -21,7 +21,6 @@ from clients_api.models.base import timestamp
 INTEGER_MAX = 2**63 - 1
 DECIMAL_LIMIT = 10**15
 _DIGITS = re.compile(r"[+-]?[0-9]{1,100}")
-
 MESSAGES = {
     "required": "The {field} field is required.",
     "null": "The {field} field is required.",

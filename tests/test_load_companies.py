@@ -48,7 +48,7 @@ def load(tmp_path):
 def test_all_rows_are_loaded_into_a_server_of_its_own_and_found_again(load):
     run = load()
     assert (run.returncode, run.stderr) == (0, "")
-    *_, companies, contacts, owners, _, universities, search, pages, cursors, everything = (
+    *_, companies, contacts, owners, _, universities, search, bare, pages, cursors, everything = (
         line.split() for line in run.stdout.splitlines()
     )
     assert companies[0] == "companies"
@@ -58,6 +58,7 @@ def test_all_rows_are_loaded_into_a_server_of_its_own_and_found_again(load):
     assert owners[-3:-1] == ["10", "0"]
     assert universities[-3:-1] == ["3", "0"]
     assert search[-3:-1] == ["3", "0"]
+    assert bare[-3:-1] == ["3", "0"]  # those with letters beyond ASCII
     assert pages[-3:-1] == cursors[-3:-1] == ["8", "0"]
     assert everything[0] == "all"
     assert everything[-2] == "0"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from clients_api.models import Category, Client, CustomField, CustomValue, User
 from clients_api.models.base import now
-from clients_api.models.client import NAME_LENGTH, ownership
+from clients_api.models.client import NAME_LENGTH, lookups, ownership
 from clients_api.schemas.exchange import OWNER, OwnedRowSchema, OwnerlessRowSchema, RowReader
 from clients_api.schemas.fields import sentence
 
@@ -191,7 +191,7 @@ class _VatNumbers:
 
     def __init__(self) -> None:
         self._clients: dict[str, int] = {}
-        for client_id, vat in Client.vats():
+        for client_id, vat in lookups.vats():
             self.add(client_id, vat)
 
     def find(self, vat: str | None) -> int | None:

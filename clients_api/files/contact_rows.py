@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clients_api.models import Client, Contact
-from clients_api.models.client import ownership
+from clients_api.models.client import lookups, ownership
 from clients_api.models.errors import NotFound
 from clients_api.models.queries.folding import fold
 from clients_api.models.queries.record import Record
@@ -122,7 +122,7 @@ def _client_id(values: dict[str, Any], errors: Errors) -> int | None:
         return id
     if name is None:
         return None
-    ids = Client.named(name)
+    ids = lookups.named(name)
     if len(ids) == 1:
         return ids[0]
     told = SEVERAL if ids else sentence("exists", "client_company_name")

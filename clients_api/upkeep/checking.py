@@ -10,7 +10,8 @@ from typing import NamedTuple
 import peewee
 
 from clients_api.models import Client, ClientTotal, Mail
-from clients_api.models.engines import files, migrating, sqlite
+from clients_api.models.client.search import INDEX as NAMES
+from clients_api.models.engines import files, migrating, sqlite, words
 
 REMEDY = "run clients-api check --repair"
 
@@ -78,9 +79,12 @@ def _pending_migrations(db: sqlite.Database) -> list[str]:
 
 
 def _search_faults(db: sqlite.Database) -> list[str]:
-    if sqlite.search_index_is_sound(db) and _grams_are_sound(db):
-        return []
-    return [f"differs from the names of the clients, {REMEDY}"]
+    faults = []
+    if not (sqlite.search_index_is_sound(db, NAMES) and _grams_are_sound(db)):
+        faults.append(f"differs from the names of the clients, {REMEDY}")
+    if not all(sqlite.search_index_is_sound(db, index) for index in words.TERMS.keys() - {NAMES}):
+        faults.append(f"differs from the words of the clients and their users, {REMEDY}")
+    return faults
 
 
 def _grams_are_sound(db: sqlite.Database) -> bool:
@@ -98,7 +102,8 @@ def _counted_grams() -> Counter[str]:
 
 def _index_anew(db: sqlite.Database) -> None:
     with db.atomic():
-        sqlite.rebuild_search_index(db)
+        for index in words.TERMS:
+            sqlite.rebuild_search_index(db, index)
         _grams.delete().execute(db)
         for row in _counted_grams().items():
             _grams.insert([row], columns=[_grams.gram, _grams.count]).execute(db)

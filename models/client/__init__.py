@@ -14,19 +14,22 @@ from clients_api.models.custom_field import CustomValue
 from clients_api.models.errors import Invalid, NotFound
 from clients_api.models.mail import Mail
 from clients_api.models.queries.composing import Condition
-from clients_api.models.queries.folding import fold
+from clients_api.models.queries.folding import address_key, fold, plain
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
+from clients_api.models.queries.words import details
 from clients_api.models.tag import ClientTag
 
 from . import ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
+from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
 NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
+DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
 
 
 class Client(BaseModel):
@@ -51,6 +54,7 @@ class Client(BaseModel):
     shipping_country = peewee.TextField(null=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
+    words = peewee.TextField(null=True)
 
     class Meta:
         indexes = tuple(
@@ -69,6 +73,7 @@ class Client(BaseModel):
     def matching(
         cls,
         search: str | None = None,
+        q: str | None = None,
         tag: Iterable[str] = (),
         email: str | None = None,
         custom: Mapping[int, Any] | None = None,
@@ -76,7 +81,8 @@ class Client(BaseModel):
     ) -> Selection:
         """Return the clients that meet all filters.
 
-        In: `search`, a part of the company name; `tag`, titles that the client must have, all of
+        In: `search`, a part of the company name; `q`, words that are found in what is known of
+        the client, all of them; `tag`, titles that the client must have, all of
         them; `email` of a user of the client; `custom`, values by the id of the custom field;
         and `status`, `category_id`, `owner_id`, `created_after` (at or after, as `timestamp`
         writes it), `created_before` (before), `updated_after`, `updated_before`.
@@ -84,8 +90,10 @@ class Client(BaseModel):
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
         if needle := (search or "").strip():
             conditions.append(search_condition(needle))
+        if q and (found := word_condition(q, alone=not needle)):
+            conditions.append(found)
         if email is not None:
-            conditions.append(("email", (fold(email),)))
+            conditions.append(("email", (address_key(email),)))
         if keys := {fold(title) for title in tag}:
             conditions.append(("tag", tuple(sorted(keys))))
         conditions += [("custom", pair) for pair in (custom or {}).items()]
@@ -145,7 +153,8 @@ class Client(BaseModel):
 
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
-        columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
+        columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
+        columns["words"] = _words(columns)
         columns |= {"created": moment, "updated": moment}
         note(moment)
         return cls.insert_row(**{"status": "active", **columns})
@@ -154,16 +163,6 @@ class Client(BaseModel):
     def exists(cls, id: int) -> bool:
         """Tell whether there is a client of that id."""
         return _exists.one(id) is not None
-
-    @classmethod
-    def vats(cls) -> Iterator[tuple[int, str]]:
-        """Return the id and the VAT number of each client that has one."""
-        return _vats()
-
-    @classmethod
-    def named(cls, name: str) -> list[int]:
-        """Return the ids of the clients of that company name, in whatever case; two at most."""
-        return [id for (id,) in _ids_by_name.all(fold(name))]
 
     @classmethod
     def problems(cls, category_id: int | None = None, email: str | None = None) -> dict[str, str]:
@@ -184,9 +183,12 @@ class Client(BaseModel):
         Raises NotFound, and Invalid for an unknown category. No category means the default one.
         """
         if "company_name" in columns:
-            columns["name_key"] = fold(columns["company_name"])
+            columns["name_key"] = plain(columns["company_name"])
         if "category_id" in columns:
             columns["category_id"] = columns["category_id"] or Category.default_id()
+        if given := columns.keys() & set(DETAILS):
+            kept = len(given) < len(DETAILS) and _details.one(id)
+            columns["words"] = _words({**dict(zip(DETAILS, kept or (), strict=False)), **columns})
         cls._update(id, **columns)
         CustomValue.assign(id, custom or {})
         return cls.find(id)
@@ -266,15 +268,20 @@ def default_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
+def _words(columns: Mapping[str, Any]) -> str | None:
+    return details(*(columns.get(name) for name in DETAILS))
+
+
+_words_searches = client_word_searches(Client)
 reader = Reader(
     "client",
     Client,
     client_columns(Client),
     join=lambda query: join_to_client(query, Client),
-    conditions=client_conditions(Client),
+    conditions=client_conditions(Client) | client_word_conditions(Client, _words_searches),
     sorts=client_sorts(Client),
     totals=ClientTotal,
-    searches=client_searches(Client),
+    searches=client_searches(Client) | _words_searches,
     streamed=OWNER_COLUMNS,
 )
 
@@ -285,10 +292,5 @@ def _exists(id):
 
 
 @prepared
-def _vats():
-    return Client.select(Client.id, Client.vat).where(Client.vat.is_null(False))
-
-
-@prepared
-def _ids_by_name(key):
-    return Client.select(Client.id).where(Client.name_key == key).limit(2)
+def _details(id):
+    return Client.select(*(getattr(Client, name) for name in DETAILS)).where(Client.id == id)

@@ -84,6 +84,7 @@ def client_conditions(client: Any) -> dict[str, Any]:
         "category_id": lambda value: client.category == value,
         "owner_id": lambda value: _has_user(client, User.id == value, User.account_owner == "yes"),
         "email": lambda key: _has_user(client, User.email_key == key),
+        "nothing": lambda: peewee.SQL("0"),
         "tag": lambda *keys: _has_tags(client, *keys),
         "created_after": lambda moment: client.created >= moment,
         "created_before": lambda moment: client.created < moment,

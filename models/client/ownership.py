@@ -8,7 +8,7 @@ import peewee
 
 from clients_api.models.base import now
 from clients_api.models.errors import Invalid
-from clients_api.models.queries.folding import fold
+from clients_api.models.queries.folding import address_key
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.user import CLIENT, User
 
@@ -30,9 +30,11 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
             moment=moment,
         )
     except peewee.IntegrityError:
-        names = (first_name, fold(first_name), last_name, fold(last_name))
-        if not _promote(client_id, *names, moment, fold(email)).rowcount:
+        holder = _holder.one(address_key(email))
+        if holder is None or holder[0] != "contact":
             raise
+        _promote(client_id, holder[-1])
+        User.change(holder[-1], first_name=first_name, last_name=last_name)
 
 
 def change_owner(client_id: int | None, user_id: int | None) -> None:
@@ -49,7 +51,7 @@ def owned_by(email: str) -> tuple[int, int] | None:
     None if a new client may have it: it is free, or that of a contact of no client. Raises
     Invalid if it is that of anybody else.
     """
-    holder = _holder.one(fold(email))
+    holder = _holder.one(address_key(email))
     if holder is None or holder[0] == "contact":
         return None
     _, account_owner, client_id, user_id = holder
@@ -69,7 +71,7 @@ class Holder(NamedTuple):
 
 def holder(email: str) -> Holder | None:
     """Return the user, of whatever type, that has an address."""
-    row = _holder.one(fold(email))
+    row = _holder.one(address_key(email))
     return None if row is None else Holder(*row)
 
 
@@ -80,24 +82,14 @@ def owner_of(client_id: int) -> int | None:
 
 def is_taken(email: str) -> bool:
     """Tell whether an address can't be that of the owner of a new client."""
-    holder = _holder.one(fold(email))
+    holder = _holder.one(address_key(email))
     return holder is not None and holder[0] != "contact"
 
 
 @prepared
-def _promote(client_id, first_name, first_name_key, last_name, last_name_key, moment, key):
-    return User.update(
-        {
-            User.type: "client",
-            User.client: client_id,
-            User.account_owner: "yes",
-            User.first_name: first_name,
-            User.first_name_key: first_name_key,
-            User.last_name: last_name,
-            User.last_name_key: last_name_key,
-            User.updated: moment,
-        }
-    ).where(User.email_key == key, User.type == "contact")
+def _promote(client_id, id):
+    owner = {User.type: "client", User.client: client_id, User.account_owner: "yes"}
+    return User.update(owner).where(User.id == id)
 
 
 @prepared

@@ -13,11 +13,12 @@ import peewee
 
 from clients_api.models.engines import words
 from clients_api.models.queries.composing import Condition, Search
-from clients_api.models.queries.folding import fold
+from clients_api.models.queries.folding import plain
 
 INDEX = "client_search"
 LONG = 8  # characters; of shorter needles no part is much sooner found than the whole
 PART = 5  # characters of the part that a long needle is found by
+LONGEST = 3 * 150  # characters of a folded name: folding makes three of one, at most
 FEW = 500  # names that are looked at one by one, and hits whose ids are kept
 
 _grams = peewee.Table("client_gram", ("gram", "count"))
@@ -26,7 +27,9 @@ _count = peewee.fn.COUNT(peewee.SQL("*"))
 
 def search_condition(text: str) -> Condition:
     """Return the filter for a part of the company name, which is trimmed and not empty."""
-    needle = fold(text)
+    needle = plain(text)
+    if len(needle) > LONGEST:
+        return "nothing", ()
     if len(needle) < words.TRIGRAM:
         return "search_short", (needle,)
     if len(needle) < LONG:
@@ -50,7 +53,7 @@ def client_searches(client: Any) -> dict[str, Search]:
         text = part.select(part.c.text)
         holders = _ids(text).limit(FEW + 1).cte("holders", materialized=True)
         held = words.json_array(_held(holders, client, needle), "id")
-        size = peewee.Case(None, [(_are_few(holders), held)], _size(needle))
+        size = peewee.Case(None, [(are_few(holders), held)], _size(needle))
         return peewee.Select(columns=(size,)).with_cte(part, holders)
 
     return {
@@ -67,16 +70,17 @@ def _ids(needle: Any, column: Any = None) -> peewee.Query:
 def _size(needle: Any) -> peewee.Select:
     hits = _ids(needle).limit(FEW + 1).cte("hits", materialized=True)
     ids = words.json_array(hits.select(hits.c.id), "id")
-    size = peewee.Case(None, [(_are_few(hits), ids)], _ids(needle, _count))
+    size = peewee.Case(None, [(are_few(hits), ids)], _ids(needle, _count))
     return peewee.Select(columns=(size,)).with_cte(hits)
 
 
-def _are_few(found: Any) -> peewee.Query:
+def are_few(found: Any) -> peewee.Query:
+    """Compose whether a CTE of hits, with one more at most, has no more than FEW."""
     return found.select(_count <= FEW)
 
 
 def _short_ids(needle: Any) -> peewee.Query:
-    return words.found_short("client_trigram", needle)
+    return words.found_short(INDEX, needle)
 
 
 def _size_of_short(needle: Any) -> peewee.Case:

@@ -14,12 +14,12 @@ from pathlib import Path
 import peewee
 from peewee import sqlite3
 
-from . import sqlite
+from . import sqlite, words
 
 LOOK_SECONDS = 2  # for a lock, where a person waits to be told
 COPY_PAGES = 1000  # between two reports of progress
 SMALLEST_BYTES = 512  # SQLite takes a file of a single byte for an empty database
-_OF_SEARCH_INDEX = re.compile(r"\bclient_search\b")
+_OF_SEARCH_INDEX = re.compile(rf"\b({'|'.join(words.TERMS)})\b")
 
 
 @contextmanager

@@ -266,15 +266,13 @@ def reason(error: Exception, path: str | Path) -> str:
     return f"The database {path} can't be read: {error}. Restore a backup."
 
 
-def search_index_is_sound(db: peewee.Database) -> bool:
-    """Compare the search index with the table, row by row. Raises peewee.DatabaseError if busy.
+def search_index_is_sound(db: peewee.Database, index: str) -> bool:
+    """Compare a search index with its table, row by row. Raises peewee.DatabaseError if busy.
 
     The rank of 1 is what makes FTS5 look at the table, and not only at the index itself.
     """
     try:
-        db.execute_sql(
-            "INSERT INTO client_search (client_search, rank) VALUES ('integrity-check', 1)"
-        )
+        _command(db, index, "integrity-check", rank=1)
     except peewee.DatabaseError as error:
         if _code(error) != sqlite3.SQLITE_CORRUPT:
             raise
@@ -282,6 +280,13 @@ def search_index_is_sound(db: peewee.Database) -> bool:
     return True
 
 
-def rebuild_search_index(db: peewee.Database) -> None:
-    """Make the search index anew from the table. Raises peewee.DatabaseError."""
-    db.execute_sql("INSERT INTO client_search (client_search) VALUES ('rebuild')")
+def rebuild_search_index(db: peewee.Database, index: str) -> None:
+    """Make a search index anew from its table. Raises peewee.DatabaseError."""
+    _command(db, index, "rebuild")
+
+
+def _command(db: peewee.Database, index: str, command: str, **values: int) -> None:
+    # What FTS5 is told goes into the column that has the name of the table.
+    table = peewee.Table(index)
+    columns = {getattr(table.c, name): value for name, value in {index: command, **values}.items()}
+    table.insert(columns).execute(db)

@@ -7,6 +7,11 @@ from typing import Any
 
 import peewee
 
+TERMS = {  # the terms of each index
+    "client_search": "client_trigram",
+    "client_words": "client_words_trigram",
+    "user_words": "user_words_trigram",
+}
 TRIGRAM = 3  # the search index knows text by its runs of three characters
 
 
@@ -37,12 +42,18 @@ def _phrase(needle: Any) -> peewee.Expression:
     return peewee.Value('"').concat(quoted).concat('"')
 
 
-def found_short(terms: str, needle: Any) -> peewee.Query:
+def found_ids(index: str, needle: Any) -> peewee.Query:
+    """Compose the `id` of the rows in which the FTS5 table `index` finds `needle`."""
+    return found(index, needle, peewee.SQL("rowid").alias("id"))
+
+
+def found_short(index: str, needle: Any) -> peewee.Query:
     """Compose the `id` of the rows with a trigram that begins with `needle`, each of them once.
 
-    In: the name of an fts5vocab table of instances; and one or two characters.
+    In: the name of an FTS5 table, of which there is an fts5vocab table of instances; and one or
+    two characters.
     """
-    table = peewee.Table(terms, ("term", "doc"))
+    table = peewee.Table(TERMS[index], ("term", "doc"))
     last = peewee.Value(needle).concat(chr(sys.maxunicode) * (TRIGRAM - 1))
     begins = (table.term >= needle) & (table.term <= last)
     return table.select(table.doc.alias("id")).where(begins).distinct()

@@ -11,6 +11,7 @@ import peewee
 
 from clients_api.models.engines import words
 
+from .folding import plain
 from .prepared import Prepared
 from .record import column_names
 
@@ -33,13 +34,15 @@ class Search(NamedTuple):
 
     `ids` is the query of what the index finds, as the column `id`; `size` an expression: the JSON
     text of these ids, if they are few, or else their number; `holds` tests the `column` of a single
-    record, without the index. Where the ids are given, that is all there is.
+    record, without the index, and `is_slow` where that costs more than to look a hit up. Where the
+    ids are given, that is all there is.
     """
 
     ids: Callable[..., peewee.Query]
     size: Any = None
     column: Any = None
     holds: Any = None
+    is_slow: bool = False
 
 
 class Composer:
@@ -53,7 +56,8 @@ class Composer:
     to a condition; `sorts`, for each sort the expression (never null) to order by; `totals`, a
     table in which triggers keep the counts of records by some of the filters, if there is one;
     `searches`, filters with an index of their own, one of which at most is in a selection;
-    `streamed`, what a stream reads behind the other columns.
+    `streamed`, what a stream reads behind the other columns; `needles`, what the filter `search`
+    takes, where it is none of those searches, of what somebody looks for.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Composer:
         totals: type[peewee.Model] | None = None,
         searches: Mapping[str, Search] = MappingProxyType({}),
         streamed: tuple[Any, ...] = (),
+        needles: Callable[[str], Row] = lambda text: (plain(text),),
     ) -> None:
         self.noun = noun
         self.model = model
@@ -76,6 +81,7 @@ class Composer:
         self.columns = column_names(columns)
         self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
+        self.needles = needles
         self.searches = {**searches, FOUND: Search(words.ids_in)}
         self._selected = columns
         self._streamed = streamed

@@ -8,7 +8,6 @@ from typing import Any
 from clients_api.models.errors import NotFound
 
 from .composing import Composer, Condition
-from .folding import fold
 from .record import Record
 from .selection import Selection
 
@@ -28,11 +27,11 @@ class Reader(Composer):
         return Selection(self, conditions)
 
     def matching(self, search: str | None = None, **equal: Any) -> Selection:
-        """Return the records that contain `search`, in whatever case, and equal all else.
+        """Return the records that contain `search`, blind to case and accents, and equal all else.
 
         In: `search`, for the filter of that name; values for others, by their names.
         """
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
         if search:
-            conditions.append(("search", (fold(search),)))
+            conditions.append(("search", self.needles(search)))
         return self.select(conditions)

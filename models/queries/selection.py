@@ -111,8 +111,11 @@ class Selection:
         if not self._search or self._ids_are_known or self._hits <= wanted:
             return 0
         (name, _) = self._search[0]
-        in_index = self.reader.sorts[sort] is self.reader.searches[name].column
+        search = self.reader.searches[name]
+        in_index = self.reader.sorts[sort] is search.column
         steps = self._hits * (LOOKUP_INDEX_STEPS if in_index else LOOKUP_STEPS)
+        if search.is_slow:
+            steps = self._hits
         return steps if wanted * self._records < self._hits * steps else 0
 
     @cached_property
@@ -134,6 +137,8 @@ class Selection:
     def _finds_many(self) -> bool:
         """Whether to test all records costs less than to look up the hits."""
         if not self._search or self._ids_are_known:
+            return False
+        if self.reader.searches[self._search[0][0]].is_slow:
             return False
         return self._hits * LOOKUP_COUNT_STEPS > self._records
 

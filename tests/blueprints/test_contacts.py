@@ -183,18 +183,18 @@ def people(api, make_client, make_contact):
 
 
 LISTS = [
-    ("", [1, 2, 4, 3]),
-    ("order=desc", [3, 4, 2, 1]),
+    ("", [3, 1, 2, 4]),
+    ("order=desc", [4, 2, 1, 3]),
     ("sort=last_name", [2, 4, 1, 3]),
     ("sort=email", [3, 2, 1, 4]),
     ("sort=created", [1, 2, 3, 4]),
     ("sort=updated&order=desc", [4, 3, 2, 1]),
-    ("client_id=1", [1, 3]),
+    ("client_id=1", [3, 1]),
     ("client_id=99", []),
     ("account_owner=yes", [1, 2]),
-    ("account_owner=no", [4, 3]),
+    ("account_owner=no", [3, 4]),
     ("client_id=1&account_owner=no", [3]),
-    ("status=active", [1, 2, 4, 3]),
+    ("status=active", [3, 1, 2, 4]),
     ("status=suspended", []),
     ("search=ZED", [3]),
     ("search=zed&account_owner=yes", []),

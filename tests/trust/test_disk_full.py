@@ -176,7 +176,7 @@ def test_a_database_that_can_not_be_opened_any_more_is_unavailable(app, api):
 
 
 def test_the_log_that_a_reader_held_open_shrinks_when_it_is_gone(make_app, monkeypatch):
-    limit = 300_000
+    limit = 500_000
     monkeypatch.setattr(sqlite, "WAL_LIMIT_BYTES", limit)
     app = make_app(SQLITE_SYNCHRONOUS="normal")
     api = Caller(app, issue_key(app))

@@ -1,0 +1,263 @@
+"""The filter `q`: words, each of which is found in what is known of the client."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from conftest import expect_error
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_search_random import EXAMPLES, by_cursor, by_number
+
+from clients_api.commands.cli import cli
+from clients_api.models import Client, Contact, Tag
+from clients_api.models.engines.current import using
+from clients_api.models.queries.folding import plain
+
+ACME = {
+    "first_name": "Jürgen",
+    "last_name": "Łęcki",
+    "email": "jl@bücher.example",
+    "client_company_name": "Acme Größe",
+    "client_description": "Key account, 24-7.\nSeit 2019 " + "lang " * 5000 + "am Ende Schluß",
+    "client_phone": "+49 (221) 555-0100",
+    "client_website": "https://acme.example/shop",
+    "client_vat": "DE123456789",
+    "client_billing_city": "Köln",
+    "tags": ["VIP Kunde", "東京"],
+}
+
+
+@pytest.fixture
+def ask(api):
+    def ids(q: str, **query) -> list[int]:
+        answer = api.get("/clients", query_string={"q": q, **query})
+        assert answer.status_code == 200, answer.get_json()
+        body = answer.get_json()
+        assert body["meta"]["total"] == len(body["data"])
+        return sorted(client["id"] for client in body["data"])
+
+    return ids
+
+
+def test_each_word_is_found_in_what_is_known(api, make_client, ask):
+    id = make_client(**ACME)["id"]
+    other = make_client(client_company_name="Acme Other")["id"]
+    for q in (
+        "grosse", "acme größe", "GRÖSSE acme", "Köln jurgen", "lecki", "jl@bücher.example",
+        "xn--bcher-kva", "bucher", "vip", "kunde vip", "東京", "東", "de123456789", "shop",
+        "koln", "24-7", "247", "2019", "5550100", "555-0100", "(221)", "49221555",
+        "+49 221 555 0100", "221", "acme.example/shop", "schluß", "acme k", "n gr",
+        "seit koln vip jl@",
+    ):  # fmt: skip
+        assert ask(q) == [id], q
+    for q in ("acme", "AC", "a", "a c m e"):
+        assert ask(q) == [id, other], q
+    for q in ("nobody", "acme nobody", "koln other", "5550101", "%", "zz", "acme zz", "x" * 500):
+        assert ask(q) == [], q
+    assert ask("") == ask("  ") == [id, other]
+
+
+def test_words_are_one_filter_among_others(make_client, api, ask):
+    first, second = (
+        make_client(client_company_name=f"Firma {t}", client_billing_city="Köln", tags=[t])["id"]
+        for t in "ab"
+    )
+    api.put(f"/clients/{second}/status", {"status": "suspended"})
+    assert ask("koln", status="suspended") == [second]
+    assert ask("koln", tag="a") == [first]
+    assert ask("koln a", search="firma a") == [first]
+    assert ask("ko", search="a", status="active") == [first]
+    assert ask("nobody", search="firma a") == []
+
+
+def test_too_many_characters_are_refused(api):
+    answer = api.get(f"/clients?q={'a ' * 250}b")
+    expect_error(answer, 422, q="The q may not be greater than 500 characters.")
+
+
+def test_whatever_changes_is_found_as_it_is_now(api, make_client, ask):
+    """Before and behind the hundred rows that are indexed at once."""
+    for _ in range(2):
+        client = make_client(**ACME)
+        id, owner = client["id"], client["owner"]["id"]
+        name = {"client_company_name": "Zebra"}
+        api.patch(f"/clients/{id}", name | {"client_billing_city": "Bonn"})
+        assert (ask("koln"), ask("bonn"), ask("shop")) == ([], [id], [id])
+        api.patch(f"/clients/{id}", name | {"client_website": "", "client_phone": "030 1"})
+        assert (ask("shop"), ask("5550100"), ask("0301 bonn")) == ([], [], [id])
+        person = {"first_name": "Ada", "last_name": "Byron", "email": "ada@x.example"}
+        api.patch(f"/contacts/{owner}", person)
+        assert (ask("lecki"), ask("bücher"), ask("ada byron @x.ex")) == ([], [], [id])
+        contact = api.post("/contacts", person | {"email": "c@y.example", "clientid": id})
+        assert ask("c@y.") == [id]
+        api.delete(f"/contacts/{contact.get_json()['data']['id']}")
+        assert ask("c@y.") == []
+        (tag,) = [t["id"] for t in api.get("/tags?search=vip").get_json()["data"]]
+        api.patch(f"/tags/{tag}", {"title": "Gold"})
+        assert (ask("vip"), ask("gold")) == ([], [id])
+        api.put(f"/clients/{id}/tags", {"tags": ["Silver"]})
+        assert (ask("gold"), ask("silver")) == ([], [id])
+        other = make_client(tags=["Platinum"])["id"]
+        (platinum,) = [t["id"] for t in api.get("/tags?search=platinum").get_json()["data"]]
+        api.patch(f"/tags/{platinum}", {"title": "silver"})  # merges the two
+        assert (ask("platinum"), ask("silver")) == ([], [id, other])
+        (silver,) = [t["id"] for t in api.get("/tags?search=silver").get_json()["data"]]
+        api.delete(f"/tags/{silver}")
+        assert ask("silver") == []
+        api.delete(f"/clients/{id}")
+        api.delete(f"/clients/{other}")
+        assert ask("ada") == ask("zebra") == []
+        for _ in range(110):
+            make_client()
+
+
+def test_a_contact_that_is_promoted_is_found_with_its_client(api, ask):
+    person = {"first_name": "Ada", "last_name": "Byron", "email": "ada@x.example"}
+    api.post("/contacts", person | {"type": "contact", "phone": "555 777"})
+    assert ask("byron") == []
+    client = api.post("/clients", person | {"last_name": "King", "client_company_name": "Z"})
+    id = client.get_json()["data"]["id"]
+    assert (ask("byron"), ask("king 555777")) == ([], [id])
+
+
+def test_team_members_are_no_users_of_clients(api, make_client, ask):
+    make_client()
+    person = {"first_name": "Ada", "last_name": "Byron", "email": "ada@x.example", "role_id": 3}
+    api.post("/team", person)
+    assert ask("byron") == []
+
+
+def test_imported_clients_are_found_and_exported_by_words(api, app, ask):
+    row = json.dumps(ACME)
+    query = "format=ndjson&on_conflict=update"
+    for city in ("Köln", "Bonn"):
+        row = json.dumps(ACME | {"client_billing_city": city})
+        answer = api.post(f"/clients/import?{query}", data=row, content_type="application/x-ndjson")
+        assert answer.status_code == 200
+    assert (ask("koln"), ask("bonn lecki")) == ([], [1])
+    for q, lines in (("bonn+5550100", 1), ("koln", 0)):
+        exported = api.get(f"/clients/export?format=ndjson&q={q}").get_data(as_text=True)
+        assert exported.count("\n") == lines
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO client_words (rowid, words) VALUES (1, 'some other')",
+        "INSERT INTO user_words (rowid, words) VALUES (1, 'somebody else')",
+        "UPDATE words_indexed SET id = id + 5 WHERE source = 'user'",
+    ],
+)
+def test_an_index_of_words_that_differs_is_found_and_repaired(app, make_client, ask, statement):
+    for _ in range(105):
+        make_client()
+    last = make_client(**ACME)["id"]
+    app.database.execute_sql(statement)
+    result = CliRunner().invoke(cli, ["check"], obj=app)
+    assert result.exit_code == 1
+    fault = "search index: differs from the words of the clients and their users"
+    assert fault in result.stdout
+    assert CliRunner().invoke(cli, ["check", "--repair"], obj=app).exit_code == 0
+    assert CliRunner().invoke(cli, ["check"], obj=app).exit_code == 0
+    assert ask("lecki") == [last]
+
+
+WORDS = st.sampled_from(
+    (
+        "nova",
+        "Növa",
+        "no",
+        "a",
+        "systems",
+        "Łódź",
+        "x@a.example",
+        "555-01",
+        "1",
+        "東京",
+        "東",
+        "vip",
+    ),
+)
+TEXTS = st.lists(WORDS, min_size=1, max_size=3).map(" ".join)
+FIELDS = ("company_name", "description", "website", "vat", "billing_city", "phone")
+ROWS = st.fixed_dictionaries(
+    {"company_name": TEXTS}, optional={name: TEXTS for name in (*FIELDS[1:], "user", "tag")}
+)
+
+
+def has(row: dict[str, str], word: str) -> bool:
+    """Say with Python alone whether a client has a word."""
+    digits = re.sub("[^0-9]", "", word)
+    is_number = re.fullmatch("[-0-9]+", word) is not None
+    for name, text in row.items():
+        if name != "phone" and plain(word) in plain(text):
+            return True
+        if is_number and digits in (
+            re.sub("[^0-9]", "", text) if name == "phone" else re.sub("(?<=[0-9])-", "", text)
+        ):
+            return True
+    return False
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(ROWS, min_size=5, max_size=15), st.lists(TEXTS, min_size=1, max_size=4))
+def test_any_words_find_what_python_finds(app, rows, questions):
+    model: dict[int, dict[str, str]] = {}
+    with using(app.database):
+        with app.database.atomic():
+            Client.delete().execute()
+            Tag.delete().execute()
+        for number, row in enumerate(rows):
+            columns = {name: row[name] for name in FIELDS if name in row}
+            with app.database.atomic():
+                tags = [row["tag"]] if "tag" in row else []
+                id = Client.register_ownerless(**columns, tags=tags)["id"]
+                if "user" in row:
+                    email = f"{number}x@y.example"
+                    names = {"first_name": row["user"], "last_name": "-"}
+                    Contact.create(**names, email=email, client_id=id)
+                    row = row | {"mail": email}
+            model[id] = row
+        for q in questions:
+            expected = sorted(
+                id for id, row in model.items() if all(has(row, word) for word in q.split())
+            )
+            selection = Client.matching(q=q)
+            assert selection.total() == len(expected), q
+            assert [row[0] for row in selection.stream()] == expected
+            how = {"sort": "id", "descending": False}
+            for limit in (1, 3, 100):
+                assert by_number(selection, limit, **how) == expected
+                assert by_cursor(selection, limit, **how) == expected
+
+
+def test_many_are_found_by_walking_and_by_looking_up(app):
+    with using(app.database):
+        with app.database.atomic():
+            for number in range(700):
+                city = "Köln" if number % 7 else "Bonn"
+                Client.register_ownerless(company_name=f"Name {number}", billing_city=city)
+        for q, hits in (
+            ("koln", 600),
+            ("ko", 600),
+            ("name koln 6", 226),
+            ("k n", 600),
+            ("bonn", 100),
+        ):
+            for filters in ({}, {"status": "active"}):
+                found = Client.matching(q=q, **filters)
+                how = {"sort": "created", "descending": True}
+                ids = [row[0] for row in found.page(**how, limit=700, offset=0)]
+                assert found.total() == len(ids)
+                assert hits in (len(ids), 226)
+                for offset in (0, 50, len(ids) - 7):
+                    part = found.page(**how, limit=7, offset=offset, total=len(ids))
+                    assert [row[0] for row in part] == ids[offset : offset + 7]
