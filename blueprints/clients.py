@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from clients_api import signals
 from clients_api.models import Client, Contact
 from clients_api.models.contact import reader as contacts
 from clients_api.schemas.base import DeletedRecordSchema
@@ -27,7 +26,6 @@ blp = Blueprint(
 )
 
 INCLUDES = {"contacts": Include(Contact.of_clients, contacts.columns, ContactSchema)}
-UPDATED = {"signal": signals.client_updated, "includes": INCLUDES}
 
 
 @blp.get("/clients")
@@ -54,7 +52,6 @@ def get_client(id):
     ClientSchema,
     message="Client created successfully.",
     location=True,
-    signal=signals.client_created,
     includes=INCLUDES,
 )
 def create_client(body):
@@ -64,7 +61,7 @@ def create_client(body):
 
 @blp.patch("/clients/<id:id>")
 @blp.arguments(ClientChangeSchema, rules=Client.problems)
-@blp.response(200, ClientSchema, message="Client updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client updated successfully.", includes=INCLUDES)
 def update_client(body, id):
     """Update a client; what is left out stays as it is."""
     return Client.change(id, **body)
@@ -72,16 +69,14 @@ def update_client(body, id):
 
 @blp.put("/clients/<id:id>")
 @blp.arguments(ClientChangeSchema, rules=Client.problems)
-@blp.response(200, ClientSchema, message="Client updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client updated successfully.", includes=INCLUDES)
 def put_client(body, id):
     """Same as PATCH."""
     return Client.change(id, **body)
 
 
 @blp.delete("/clients/<id:id>")
-@blp.response(
-    200, DeletedRecordSchema, message="Client deleted successfully.", signal=signals.client_deleted
-)
+@blp.response(200, DeletedRecordSchema, message="Client deleted successfully.")
 def delete_client(id):
     """Delete a client with its users, tag links and custom values."""
     return Client.remove(id)
@@ -89,7 +84,7 @@ def delete_client(id):
 
 @blp.put("/clients/<id:id>/tags")
 @blp.arguments(ClientTagsChangeSchema)
-@blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client tags updated successfully.", includes=INCLUDES)
 def set_client_tags(body, id):
     """Replace the tags of a client."""
     return Client.replace_tags(id, body["tags"])
@@ -97,14 +92,14 @@ def set_client_tags(body, id):
 
 @blp.post("/clients/<id:id>/tags")
 @blp.arguments(ClientTagsChangeSchema)
-@blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client tags updated successfully.", includes=INCLUDES)
 def add_client_tags(body, id):
     """Add tags to a client."""
     return Client.add_tags(id, body["tags"])
 
 
 @blp.delete("/clients/<id:id>/tags/<title:title>", strict_slashes=True)
-@blp.response(200, ClientSchema, message="Client tags updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client tags updated successfully.", includes=INCLUDES)
 def remove_client_tag(id, title):
     """Take one tag off a client."""
     return Client.take_tag(id, title)
@@ -112,7 +107,7 @@ def remove_client_tag(id, title):
 
 @blp.put("/clients/<id:id>/status")
 @blp.arguments(ClientStatusChangeSchema)
-@blp.response(200, ClientSchema, message="Client status updated successfully.", **UPDATED)
+@blp.response(200, ClientSchema, message="Client status updated successfully.", includes=INCLUDES)
 def set_client_status(body, id):
     """Make a client active or suspended."""
     return Client.change_status(id, body["status"])
@@ -120,7 +115,9 @@ def set_client_status(body, id):
 
 @blp.put("/clients/<id:id>/owner")
 @blp.arguments(ClientOwnerChangeSchema)
-@blp.response(200, ClientSchema, message="Client account owner updated successfully.", **UPDATED)
+@blp.response(
+    200, ClientSchema, message="Client account owner updated successfully.", includes=INCLUDES
+)
 def set_client_owner(body, id):
     """Make one of a client's users its account owner."""
     return Client.change_owner(id, body["owner"])

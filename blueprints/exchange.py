@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import flask
-import orjson
 
-from clients_api import signals
 from clients_api.files import exporting, importing
 from clients_api.files.formats import FORMATS, MEDIA_TYPES, by_suffix
 from clients_api.files.rows import Rules
@@ -67,42 +64,14 @@ def import_clients(query, body):
         raise unprocessable({"match": [sentence("choice", "match")]})
     rules = Rules(**{name: query.pop(name) for name in Rules._fields if name in query})
     problems: list[importing.Problem] = []
-    changes = _Changes(request.spool())
-    job = importing.Import(
-        rules, **query, problem=_first(problems, PROBLEMS_MAX), changed=changes.note
-    )
+    job = importing.Import(rules, **query, problem=_first(problems, PROBLEMS_MAX))
     report = job.run(current_app.database, upload.stream, form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
     is_trial = query.get("dry_run", False)
     if is_trial:
         request.message = DRY_RUN
-    else:
-        request.signals = itertools.chain(request.signals, changes)
     return _told(report, is_trial, problems)
-
-
-class _Changes:
-    """The clients that an import has changed, kept until it is stored and their signals are sent.
-
-    Only where somebody listens, and in a file: there may be as many as there are lines.
-    """
-
-    def __init__(self, spool: BinaryIO) -> None:
-        named = {"created": signals.client_created, "updated": signals.client_updated}
-        self._heard = {outcome: signal for outcome, signal in named.items() if signal.receivers}
-        self._spool = spool
-
-    def note(self, outcome: str, client_id: int) -> None:
-        if outcome in self._heard:
-            client = Client.find(client_id)
-            self._spool.write(orjson.dumps([outcome, client.columns, client.values_]) + b"\n")
-
-    def __iter__(self) -> Iterator[tuple[Any, type[Schema], Record]]:
-        self._spool.seek(0)
-        for line in self._spool:
-            outcome, columns, values = orjson.loads(line)
-            yield self._heard[outcome], ClientSchema, Record(tuple(columns), tuple(values))
 
 
 def _first(problems: list[importing.Problem], most: int) -> Any:

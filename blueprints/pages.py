@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import flask_swagger_ui
@@ -55,6 +56,16 @@ def openapi_json() -> flask.Response:
     current_app.prepare()
     spec = document.with_custom_fields(current_app.api, CustomField.definitions())
     return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
+
+
+@about.get("/")
+def start() -> flask.Response:
+    """Lead whoever opens the prefix itself to the documentation page."""
+    docs = flask.request.script_root + flask.current_app.config["URL_PREFIX"] + "/docs"
+    response = flask.jsonify(message=f"The documentation is at {docs}.")
+    response.status_code = 302
+    response.headers["Location"] = quote(docs)
+    return response
 
 
 @about.get("/docs")

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,15 +105,21 @@ def _mail_url(value: Any) -> str:
     parts = urlsplit(value if isinstance(value, str) else "")
     if parts.scheme == "file" and parts.path and not parts.netloc:
         return value
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0:
+    # What stands behind the host may be a password with a slash in it.
+    is_host_alone = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0 and is_host_alone:
         return value
     raise ValueError
 
 
-def _address(value: Any) -> str:
+def _sender(value: Any) -> str:
     # RFC 5322: some characters need quotes, and control characters may not be at all.
     atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
-    if not isinstance(value, str) or not re.fullmatch(f"{atoms}@{atoms}", value):
+    name = r'[^@<>"]*|\s*"(?:[^"\\]|\\.)*"\s*'
+    form = f"{atoms}@{atoms}|(?:{name})<{atoms}@{atoms}>"
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        raise ValueError
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in value):
         raise ValueError
     return value
 
@@ -164,7 +171,12 @@ SETTINGS: dict[str, Setting] = {
         "file:///folder, smtp://[user:password@]host[:port] or smtps://…",
         "Where mail goes; a folder gets `.eml` files.",
     ),
-    "MAIL_FROM": Setting("clients@localhost", _address, "an e-mail address", "Sender of mail."),
+    "MAIL_FROM": Setting(
+        "clients@localhost",
+        _sender,
+        "an e-mail address, also as Acme Ltd <clients@acme.example>",
+        "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),
@@ -181,6 +193,9 @@ SETTINGS: dict[str, Setting] = {
         "`normal` trades the last moments before a power cut for speed.",
     ),
 }
+
+
+SECRETIVE = frozenset({"DATABASE_URL", "MAIL_URL"})  # whose values may have a password in them
 
 
 def instance_folder() -> Path:
@@ -236,6 +251,24 @@ def _checked(name: str, value: Any, instance: Path) -> Any:
         value = value.replace("<instance>", str(instance))
     try:
         return setting.check(value)
-    except ValueError as error:
-        shown = re.sub(r":.*@", ":***@", repr(value))  # smtp://user:password@host
-        raise BadSetting(f"{ENV}_{name} is {shown}, but must be {setting.allowed}.") from error
+    except ValueError:
+        # Of no cause: what Python says of a bad port quotes it, and it may be a password.
+        raise BadSetting(
+            f"{ENV}_{name} is {_shown(name, value)}, but must be {setting.allowed}."
+        ) from None
+
+
+def _shown(name: str, value: Any) -> str:
+    """Write a bad value for an error, without what may be a password in it.
+
+    Since it is bad, nobody knows where in it that is: `smtp://user:secret` lacks its `@host`.
+    """
+    if name not in SECRETIVE:
+        return re.sub(r":.*@", ":***@", repr(value), flags=re.DOTALL)
+    if not isinstance(value, str):
+        return f"a {type(value).__name__}" if isinstance(value, list | dict) else repr(value)
+    if not re.search("[:@]", re.sub(r"^[a-z]+://", "", value)):
+        return repr(value)
+    scheme = re.match(r"(?:sqlite|postgres(?:ql)?|file|smtps?|https?)://|", value)[0]
+    host = re.search(r"@[A-Za-z0-9.-]+(?=[^@]*\Z)|\Z", value)[0]
+    return f"'{scheme}***{host}'"

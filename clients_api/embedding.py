@@ -27,12 +27,13 @@ class Embedded(Service):
 
     def __init__(self, settings: Mapping[str, Any], instance: Path, host: flask.Flask) -> None:
         super().__init__(settings, instance)
-        self.signal_sender = host
+        self._host = host
+        self.announcer.sender = host
         self._deliverer = Deliverer(self.database, self.config, self.prepare)
 
     def begin(self) -> None:
         super().begin()
-        if not self.signal_sender.testing:
+        if not self._host.testing:
             # Not sooner: a server may fork between making the application and its first request.
             self._deliverer.start()
             atexit.register(self.close)

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import flask
-import orjson
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 
 from . import config, web
+from .announcing import Announcer
 from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
-from .schemas.base import shape
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
@@ -60,7 +59,8 @@ class Service(flask.Flask):
         self.rate_limit = (
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
-        self.signal_sender: flask.Flask = self
+        self.announcer = Announcer(self)
+        self.database.observe = self.announcer.observe
         if proxies := settings["TRUSTED_PROXIES"]:
             self.wsgi_app = ProxyFix(  # type: ignore[method-assign] # as Flask's manual says
                 self.wsgi_app, x_for=proxies, x_proto=proxies
@@ -112,7 +112,7 @@ class Service(flask.Flask):
     def raise_routing_exception(self, request: Any) -> NoReturn:
         """Refuse a path or method that is none, but to nobody without a key."""
         error: Any = request.routing_exception
-        if request.path.startswith(self.config["URL_PREFIX"] + "/"):
+        if f"{request.path}/".startswith(self.config["URL_PREFIX"] + "/"):
             if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
                 raise self._options(request, error)
             self.admit(request, "read")
@@ -125,19 +125,6 @@ class Service(flask.Flask):
             self.admit(request, "read")
         methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
-
-    def after_commit(self, request: messages.Request) -> None:
-        """Tell listeners of what the request has changed, now that it is stored."""
-        for signal, schema, record in request.signals:
-            if not signal.receivers:
-                continue
-            client = orjson.loads(orjson.dumps(shape(schema, record.columns)(record.values_)))
-            with self.signal_sender.app_context():
-                try:
-                    signal.send(self.signal_sender, client=client)
-                except Exception:
-                    # The change is stored: the caller must not be told otherwise.
-                    errors.log.exception("A listener of %s failed", signal.name)
 
     def process_response(self, response: Any) -> messages.Response:
         response = super().process_response(response)
@@ -160,20 +147,24 @@ class Service(flask.Flask):
         return func
 
 
-def create_app(overrides: Mapping[str, Any] | None = None) -> Service:
+def create_app(overrides: Mapping[str, Any] | None = None, *, makes_folder: bool = True) -> Service:
     """Make the standalone application from its settings (see config.py).
 
     In: `overrides`, settings by name that win over file and environment, among them
-    INSTANCE_PATH. Raises BadSetting. The database is opened with the first request.
+    INSTANCE_PATH; `makes_folder`, whether to make the instance folder if there is none. Raises
+    BadSetting. The database is opened with the first request.
     """
     overrides = dict(overrides or {})
     instance = Path(overrides.pop("INSTANCE_PATH", None) or config.instance_folder())
-    try:
-        instance.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise config.BadSetting(
-            f"The instance folder {instance} can't be made: {error.strerror}."
-        ) from error
+    if makes_folder:
+        try:
+            if not instance.is_dir():
+                instance.mkdir(mode=0o700, exist_ok=True)
+                files.give(instance, instance.parent)
+        except OSError as error:
+            raise config.BadSetting(
+                f"The instance folder {instance} can't be made: {error.strerror}."
+            ) from error
     app = Service(config.load(instance, overrides), instance)
     if not errors.log.hasHandlers():
         # Nobody has arranged for it: `flask run`, or gunicorn with `app:app`.
@@ -188,6 +179,7 @@ def register(app: Service) -> None:
     config.warn_of_unknown()
     prefix = app.config["URL_PREFIX"]
     app.api = api = Api(app, prefix)
+    del app.cli.commands["openapi"]  # flask-smorest's, which knows nothing of our document
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     if metrics.IS_INSTALLED:

@@ -8,6 +8,7 @@ from typing import Any
 import peewee
 
 from .base import BaseModel, now
+from .changes import note, note_renamed
 from .errors import Conflict, Invalid, NotFound
 from .queries.folding import fold, slug
 from .queries.prepared import prepared
@@ -95,6 +96,8 @@ class Category(BaseModel):
         if "visibility" in columns:
             columns["visibility"] = columns["visibility"] or "everyone"
         columns["updated"] = now()
+        if "name" in columns and _name.scalar(id) != columns["name"]:
+            note_renamed(id)
         try:
             changed = id and cls.update_row(id, **columns)
         except peewee.IntegrityError as error:
@@ -150,6 +153,7 @@ class Category(BaseModel):
         if target_id == id or not cls.exists(target_id):
             raise Invalid(target_id="exists")
         moment = now()
+        note(moment)
         _move_clients(target_id, moment, id)
         cls.update_row(target_id, updated=moment)
         return cls.find(id)
@@ -166,6 +170,11 @@ class CategoryUser(BaseModel):
 @prepared
 def _exists(id):
     return Category.select(Category.id).where(Category.id == id)
+
+
+@prepared
+def _name(id):
+    return Category.select(Category.name).where(Category.id == id)
 
 
 @prepared

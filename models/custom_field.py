@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import peewee
 
 from .base import BaseModel, now
+from .changes import note
 from .errors import Invalid
 from .queries.prepared import prepared
 from .queries.reader import Reader
@@ -103,8 +104,14 @@ class CustomField(BaseModel):
 
     @classmethod
     def remove(cls, id: int | None) -> Record:
-        """Delete a custom field with all its values, and return what it was. Raises NotFound."""
+        """Delete a custom field with all its values, and return what it was. Raises NotFound.
+
+        The clients that had a value have changed.
+        """
         field = cls.find(id)
+        moment = now()
+        note(moment)
+        _touch_clients(moment, id)
         cls.delete_row(id)
         return field
 
@@ -210,6 +217,14 @@ def _of_client(client_id):
     return CustomValue.select(CustomValue.field, CustomValue.value).where(
         CustomValue.client == client_id
     )
+
+
+@prepared
+def _touch_clients(moment, id):
+    # The model of clients is built on this one, so here the table stands for it.
+    clients = peewee.Table("client", ("id", "updated"))
+    holders = CustomValue.select(CustomValue.client).where(CustomValue.field == id)
+    return clients.update({clients.updated: moment}).where(clients.id.in_(holders))
 
 
 @prepared

@@ -96,8 +96,15 @@ class Mail(BaseModel):
 
     @classmethod
     def note_deferred(cls, id: int, error: str) -> None:
-        """Write down why an attempt came to nothing; after the last one the mail has failed."""
-        _note_deferred(error, now(), id)
+        """Write down why an attempt came to nothing; after the last one the mail has failed.
+
+        The pause begins now: the attempt may have taken longer than it.
+        """
+        row = _pending_one.one(id)
+        if row is not None:
+            attempts = Record(COLUMNS, row)["attempts"]
+            due = timestamp(datetime.datetime.now(datetime.UTC) + pause(attempts))
+            _note_deferred(due, error, now(), id)
 
     @classmethod
     def note_failed(cls, id: int, error: str) -> None:
@@ -161,10 +168,10 @@ def _pending_one(id):
 
 
 @prepared
-def _note_deferred(error, moment, id):
+def _note_deferred(due, error, moment, id):
     is_last = Mail.attempts >= MOST_ATTEMPTS
     status = peewee.Case(None, [(is_last, "failed")], Mail.status)
-    changes = {Mail.status: status, Mail.error: error, Mail.updated: moment}
+    changes = {Mail.status: status, Mail.due: due, Mail.error: error, Mail.updated: moment}
     return Mail.update(changes).where(Mail.id == id)
 
 

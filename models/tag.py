@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import peewee
 
 from .base import BaseModel, now
+from .changes import note
 from .errors import Invalid, NotFound
 from .queries.folding import fold
 from .queries.prepared import prepared
@@ -59,6 +60,7 @@ class Tag(BaseModel):
         """
         cls.find(id)
         moment = now()
+        note(moment)
         _touch_clients(moment, id)
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
@@ -73,7 +75,9 @@ class Tag(BaseModel):
     def remove(cls, id: int | None) -> Record:
         """Take a tag off every client, delete it, and return what it was. Raises NotFound."""
         tag = cls.find(id)
-        _touch_clients(now(), id)
+        moment = now()
+        note(moment)
+        _touch_clients(moment, id)
         cls.delete_row(id)
         return tag
 

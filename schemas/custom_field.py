@@ -35,7 +35,10 @@ EXAMPLES = {  # of a dropdown it is its first option
     "date": "2026-06-15",
     "checkbox": "yes",
 }
-ANSWERED = {"date": {"format": "date"}, "checkbox": {"enum": ["yes", "no"]}}
+ANSWERED: dict[str, dict[str, Any]] = {
+    "date": {"format": "date"},
+    "checkbox": {"enum": ["yes", "no"]},
+}
 
 
 def value_field(

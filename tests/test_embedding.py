@@ -163,7 +163,17 @@ def test_what_the_host_has_set_up_stays_untouched(make_host):
     assert set(host.cli.commands) == {"clients-api"}
 
 
-@pytest.mark.parametrize("path", ["", "/", "/nowhere", "/clients/1/nowhere", "/closed"])
+@pytest.mark.parametrize("path", ["", "/"])
+def test_the_prefix_itself_leads_to_the_documentation(make_host, path):
+    """It was a 404, and without a key a 401."""
+    response = make_host().test_client().get(PREFIX + path, base_url="http://localhost/site")
+    assert (response.status_code, response.mimetype) == (302, "application/json")
+    docs = f"/site{PREFIX}/docs"
+    assert response.headers["Location"] == docs
+    assert response.get_json() == {"message": f"The documentation is at {docs}."}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/clients/1/nowhere", "/closed"])
 def test_inside_the_prefix_every_answer_is_ours(make_host, path):
     response = with_key(make_host()).get(PREFIX + path)
     expect_error(response, 404, "Not found.")
@@ -496,7 +506,8 @@ def run(host: flask.Flask, *arguments: str) -> Any:
 def test_the_hosts_command_makes_keys_for_its_api(make_host):
     host = make_host()
     result = run(host, "keys", "create", "ann")
-    assert (result.exit_code, result.stderr) == (0, "")
+    path = services(host)[PREFIX].database.database
+    assert (result.exit_code, result.stderr) == (0, f"Made the database {path}.\n")
     headers = {"Authorization": f"Bearer {result.stdout.strip()}"}
     assert host.test_client().get(f"{PREFIX}/keys", headers=headers).status_code == 200
     assert run(host, "migrate", "--check").exit_code == 0

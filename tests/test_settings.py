@@ -82,8 +82,8 @@ CASES = {
     "MAIL_FROM": (
         "clients@localhost",
         ('"a@b.example"', "a@b.example"),
-        ("crm@acme.example", "crm@acme.example"),
-        ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7"],
+        ("Acme Ltd <crm@acme.example>", "Acme Ltd <crm@acme.example>"),
+        ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7", "a@b, c@d <e@f>", "A <a@b> B"],
     ),
     "LOG_FORMAT": ("text", ('"json"', "json"), ("JSON", "json"), ["xml", "", "7", "null"]),
     "LOG_LEVEL": (
@@ -157,6 +157,13 @@ def test_a_bad_value_is_shown(load, monkeypatch):
     [
         "smpt://user:secret@mail.example",
         "smtp:user:secret@mail.example",
+        "smtp://user:secret",
+        "smtps://user:secret/more@mail.example",
+        "smtp://user:123/secret@mail.example",
+        "smtp://user:123#secret@mail.example",
+        "user:secret",
+        "smtp:user:secret",
+        "smtp://user:sec\nsecret@mail.example:x",
         "smtp:/user:secret@mail.example",
         "user:secret@mail.example",
         "smtp://user:se:cret/@secret@mail.example:x",
@@ -169,7 +176,17 @@ def test_a_password_in_a_bad_value_is_not_shown(load, monkeypatch, value):
         load()
     assert "secret" not in str(caught.value)
     assert "cret/" not in str(caught.value)
-    assert "mail.example" in str(caught.value)
+    assert "123" not in str(caught.value)
+    assert ("mail.example" in str(caught.value)) == ("@" in value), "the host is shown"
+    assert "\n" not in str(caught.value)
+    assert caught.value.__suppress_context__, "Python's own words quote the port"
+
+
+def test_a_password_in_a_bad_value_of_the_file_is_not_shown(load, tmp_path):
+    (tmp_path / "config.toml").write_text('mail_url = ["smtp://user:secret@mail.example"]\n')
+    with pytest.raises(BadSetting, match="MAIL_URL is a list, but must be") as caught:
+        load()
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("word", ["true", "True", "yes", "on", "1"])
@@ -246,6 +263,7 @@ def run(folder, command, **settings):
 
 
 def test_a_command_warns_on_stderr_alone(tmp_path):
+    run(tmp_path, "migrate")
     done = run(tmp_path, "keys list", PAGESIZE="5")
     assert done.returncode == 0
     assert "PAGESIZE" not in done.stdout

@@ -21,6 +21,7 @@ from clients_api.version import __version__
 from clients_api.web.log import set_up_logging
 
 from . import PLACES
+from .printing import printable
 
 # What a context's `meta` keeps for all commands below it
 SERVICE = "clients_api.service"
@@ -36,7 +37,7 @@ class WrongUsage(click.ClickException):
 
     def __init__(self, error: click.UsageError, ctx: click.Context) -> None:
         command = (error.ctx or ctx).command_path
-        super().__init__(f"{error.format_message()} See {command} --help.")
+        super().__init__(printable(f"{error.format_message()} See {command} --help."))
 
 
 class Group(click.Group):
@@ -73,16 +74,19 @@ class Group(click.Group):
             raise
         except click.UsageError as error:
             raise WrongUsage(error, ctx) from error
+        except click.ClickException as error:
+            error.message = printable(error.message)
+            raise
         except (config.BadSetting, sqlite.DatabaseUnusable, DomainError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error))) from error
         except sqlite.ERRORS as error:
             path = service(ctx).database.database
-            raise click.ClickException(sqlite.reason(error, path)) from error
+            raise click.ClickException(printable(sqlite.reason(error, path))) from error
         except BrokenPipeError:
             raise  # click ends quietly: whoever read the output has had enough
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(f"{place}{error.strerror}") from error
+            raise click.ClickException(printable(f"{place}{error.strerror}")) from error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,14 +105,37 @@ def host_cli(ctx: click.Context, prefix: str | None) -> None:
     ctx.meta[PREFIX] = prefix
 
 
-def service(ctx: click.Context) -> Service:
+def service(ctx: click.Context, *, makes: bool = True) -> Service:
     """Return the service that the command is about: one of the host's, or a standalone one.
 
-    Raises BadSetting, and UsageError where it is not clear which one of the host's.
+    In: `makes`, whether a standalone one gets its instance folder if there is none. Raises
+    BadSetting, and UsageError where it is not clear which one of the host's.
     """
     if SERVICE not in ctx.meta:
-        ctx.meta[SERVICE] = _embedded(ctx.meta[PREFIX]) if PREFIX in ctx.meta else _standalone(ctx)
+        ctx.meta[SERVICE] = (
+            _embedded(ctx.meta[PREFIX]) if PREFIX in ctx.meta else _standalone(ctx, makes)
+        )
     return ctx.meta[SERVICE]
+
+
+def existing(ctx: click.Context) -> Service:
+    """Return the service, for a command that only reads, or changes what is there.
+
+    In the wrong folder it must not make an empty database, and find nothing in that. Raises
+    DatabaseUnusable where there is none, and what `service` does.
+    """
+    app = service(ctx, makes=False)
+    if migrating.status(app.database)[1]:
+        raise sqlite.DatabaseUnusable(
+            f"There is no database {app.database.database}, or it is empty. clients-api migrate "
+            "would make one."
+        )
+    return app
+
+
+def say_where(app: Service) -> None:
+    """Say on stderr where a database was made."""
+    click.echo(printable(f"Made the database {app.database.database}."), err=True)
 
 
 def _embedded(prefix: str | None) -> Service:
@@ -120,10 +147,10 @@ def _embedded(prefix: str | None) -> Service:
     return services[prefix]
 
 
-def _standalone(ctx: click.Context) -> Service:
+def _standalone(ctx: click.Context, makes: bool) -> Service:
     app = ctx.find_object(Service)
     if app is None:
-        app = create_app()
+        app = create_app(makes_folder=makes)
         set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     return app
 
@@ -131,14 +158,25 @@ def _standalone(ctx: click.Context) -> Service:
 def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the service, with its database open and of the right schema.
 
-    A new database is migrated; an older one is left to `serve` and `migrate`.
+    There has to be one; an older one is left to `serve` and `migrate`.
     """
+    return _with(existing, command)
 
+
+def with_new_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the service as `with_database` does; where there is no database, make one."""
+    return _with(service, command)
+
+
+def _with(
+    found: Callable[[click.Context], Service], command: Callable[..., Any]
+) -> Callable[..., Any]:
     @click.pass_context
     @functools.wraps(command)
     def wrapped(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
-        app = service(ctx)
-        migrating.prepare(app.database)
+        app = found(ctx)
+        if migrating.prepare(app.database):
+            say_where(app)
         with using(app.database):
             return command(app, *args, **kwargs)
 

@@ -24,6 +24,8 @@ from clients_api.service import create_app
 from clients_api.upkeep import demo
 from clients_api.web.log import set_up_logging
 
+from .cli import say_where
+
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.3  # between two looks at the code
 
@@ -67,6 +69,7 @@ def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
     """Make and fill the database; return the prefix of the API. Raises BadSetting."""
     app = create_app(settings)
     migrating.migrate(app.database)
+    say_where(app)
     with (
         using(app.database),
         app.database.atomic(),

@@ -20,7 +20,8 @@ from clients_api.schemas.exchange import BLANKS, CONFLICTS, MATCHES, canonical_e
 from clients_api.schemas.exchange import FORMATS as FORMAT_NAMES
 from clients_api.service import Service
 
-from .cli import with_database
+from .cli import with_database, with_new_database
+from .printing import printable
 
 OUTCOMES = ("created", "updated", "skipped", "failed")
 NAMES_MAX = 20  # of new categories and tags that are named; all are counted
@@ -75,7 +76,7 @@ def _encoding(ctx: click.Context, parameter: click.Parameter, name: str | None) 
 @click.option("--partial", is_flag=True, help="Import the good rows where some are bad.")
 @click.option("--raw", is_flag=True, help="Take cells as they stand, also those of an export.")
 @CONTACTS
-@with_database
+@with_new_database
 def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
     """Import clients from FILE, CSV or NDJSON; `-` is stdin.
 
@@ -91,10 +92,11 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
 
     def tell(problem: importing.Problem) -> None:
         column = "" if problem.column is None else f", {problem.column}"
-        click.echo(f"{start}line {problem.line}{column}: {problem.message}", err=True)
+        told = printable(f"line {problem.line}{column}: {problem.message}")
+        click.echo(f"{start}{told}", err=True)
 
     job = importing.Import(rules, **options, problem=tell)
-    with _reading(file) as stream:
+    with _reading(file) as stream, app.database.writing():
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{getattr(report, outcome)} {outcome}" for outcome in OUTCOMES))
     _name("categories", report.categories_created, report.new_categories)
@@ -110,7 +112,7 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
 def _name(what: str, count: int, names: list[str]) -> None:
     if count:
         more = ", …" if count > NAMES_MAX else ""
-        listed = ", ".join(map(repr, names[:NAMES_MAX]))
+        listed = printable(", ".join(map(repr, names[:NAMES_MAX])))
         click.echo(f"{count} new {what}: {listed}{more}", err=True)
 
 

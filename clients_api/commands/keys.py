@@ -10,7 +10,8 @@ from clients_api.models.key import SCOPES
 from clients_api.schemas.key import KeyCreateSchema
 from clients_api.service import Service
 
-from .cli import with_database
+from .cli import with_database, with_new_database
+from .printing import printable
 
 
 @click.group()
@@ -22,7 +23,7 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--scope", type=click.Choice(SCOPES), default="admin", show_default=True)
 @click.option("--expires", metavar="DATE", help="When it ends, ISO 8601, e.g. 2027-01-31.")
-@with_database
+@with_new_database
 def create(app: Service, name: str, scope: str, expires: str | None) -> None:
     """Make a key and print it, alone and this once."""
     given = {"name": name.strip() or None, "scope": scope, "expires": expires}
@@ -42,7 +43,7 @@ def list_keys(app: Service) -> None:
     click.echo(line.format("PREFIX", "SCOPE", "EXPIRES", "LAST USED", "NAME"))
     for key in ApiKey.live():
         times = (key["expires"] or "never", key["last_used"] or "never")
-        click.echo(line.format(key["prefix"], key["scope"], *times, key["name"]))
+        click.echo(printable(line.format(key["prefix"], key["scope"], *times, key["name"])))
 
 
 @keys.command()
@@ -55,4 +56,4 @@ def revoke(app: Service, prefix: str) -> None:
         if not found:
             raise NotFound(f"key {prefix}")
         ApiKey.revoke_anyway(found[0]["id"])
-    click.echo(f"Revoked {prefix}.")
+    click.echo(printable(f"Revoked {prefix}."))

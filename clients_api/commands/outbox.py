@@ -12,6 +12,7 @@ from clients_api.models.mail import STATUSES
 from clients_api.service import Service
 
 from .cli import with_database
+from .printing import printable
 
 
 @click.group(invoke_without_command=True)
@@ -32,7 +33,7 @@ def list_mail(app: Service, status: str | None) -> None:
     for mail in Mail.listed(status):
         due = mail["due"] if mail["status"] == "pending" else "-"
         values = (mail["id"], mail["status"], mail["attempts"], due, mail["recipient"])
-        click.echo(line.format(*values, mail["error"] or "").rstrip())
+        click.echo(printable(line.format(*values, mail["error"] or "").rstrip()))
 
 
 @outbox.command("deliver")

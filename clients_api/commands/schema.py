@@ -10,7 +10,7 @@ from clients_api.models.engines import migrating
 from clients_api.openapi import document
 from clients_api.service import Service
 
-from .cli import service, with_database
+from .cli import say_where, service, with_database
 
 
 @click.command()
@@ -18,13 +18,16 @@ from .cli import service, with_database
 @click.pass_context
 def migrate(ctx: click.Context, check: bool) -> None:
     """Bring the database to the schema of this program."""
-    app = service(ctx)
     if check:
-        pending, _ = migrating.status(app.database)
+        pending, _ = migrating.status(service(ctx, makes=False).database)
         for name in pending:
             click.echo(f"pending: {name}")
         ctx.exit(1 if pending else 0)
+    app = service(ctx)
+    is_new = migrating.status(app.database)[1]
     applied = migrating.migrate(app.database)
+    if is_new and applied:
+        say_where(app)
     for name in applied:
         click.echo(f"applied: {name}")
     if not applied:

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 from peewee import sqlite3
 
-from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
 from clients_api.upkeep import backup as copies
-from clients_api.upkeep import checking
+from clients_api.upkeep import checking, since
 
-from .cli import service
+from .cli import existing, say_where, service
+from .printing import printable
 
 
 @click.command()
@@ -23,26 +23,53 @@ from .cli import service
 @click.pass_context
 def backup(ctx: click.Context, file: Path) -> None:
     """Copy the database to a new FILE, also while it is served."""
-    path = Path(service(ctx).database.database)
+    path = Path(existing(ctx).database.database)
     with _progress("Copying") as progress:
         clients = copies.backup(path, file, progress)
-    click.echo(f"Backed up {_clients(clients)} to {file} ({file.stat().st_size:,} bytes).")
+    size = f"{file.stat().st_size:,} bytes"
+    click.echo(printable(f"Backed up {_counted(clients, 'client')} to {file} ({size})."))
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--as-it-was", is_flag=True, help="Let keys revoked since live again, and send mail sent since."
+)
 @click.pass_context
-def restore(ctx: click.Context, file: Path) -> None:
+def restore(ctx: click.Context, file: Path, as_it_was: bool) -> None:
     """Restore the backup FILE; the replaced database is kept.
 
-    It is kept beside the new one. Stop the server first.
+    It is kept beside the new one. Stop the server first. Keys that were revoked since the backup
+    stay revoked, and mail that was sent since is not sent again, unless --as-it-was.
     """
-    path = Path(service(ctx).database.database)
+    app = service(ctx)
     with _progress("Copying") as progress:
-        restored = copies.restore(path, file, progress)
-    click.echo(f"Restored {_clients(restored.clients)} from {file}.")
+        restored = copies.restore(Path(app.database.database), file, progress, as_it_was=as_it_was)
+    click.echo(printable(f"Restored {_counted(restored.clients, 'client')} from {file}."))
     if restored.kept:
-        click.echo(f"The replaced database is {restored.kept}.")
+        click.echo(printable(f"The replaced database is {restored.kept}."))
+    else:
+        say_where(app)
+    _tell(restored.undone, as_it_was)
+
+
+def _tell(undone: since.Undone | None, as_it_was: bool) -> None:
+    """Say what came back with a backup, or would have."""
+    if undone is None:
+        click.echo(
+            "Warning: the replaced database can't be read. Keys that were revoked since the "
+            "backup are live again (see clients-api keys list), and mail that was sent since is "
+            "sent again.",
+            err=True,
+        )
+        return
+    for prefix, name, revoked in undone.keys:
+        now = "is live again" if as_it_was else "stays revoked"
+        click.echo(printable(f"The key {prefix} ({name}), revoked {revoked}, {now}."))
+    if undone.mails:
+        count = _counted(len(undone.mails), "mail")
+        then = "will be sent again" if as_it_was else "are not sent again"
+        click.echo(f"Of the mail that waits in it, {count} sent since {then}.")
 
 
 @click.command()
@@ -50,20 +77,19 @@ def restore(ctx: click.Context, file: Path) -> None:
 @click.pass_context
 def check(ctx: click.Context, repair: bool) -> None:
     """Look for damage; exit 1 if something is wrong."""
-    db = service(ctx).database
-    if migrating.status(db)[1]:
-        migrating.migrate(db)
+    db = existing(ctx).database
     click.echo(f"SQLite {sqlite3.sqlite_version}, {db.database}")
     wrong = False
     with using(db):
         for finding in checking.findings(db, repair=repair):
             wrong = wrong or bool(finding.faults)
-            click.echo(f"{finding.subject}: {'; '.join(finding.faults) or finding.remark}")
+            found = "; ".join(finding.faults) or finding.remark
+            click.echo(printable(f"{finding.subject}: {found}"))
     ctx.exit(1 if wrong else 0)
 
 
-def _clients(count: int) -> str:
-    return f"{count:,} client{'s' if count != 1 else ''}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 @contextmanager

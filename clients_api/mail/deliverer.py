@@ -68,6 +68,10 @@ class Deliverer:
                 try:
                     self._round()
                     rest = POLL_SECONDS
+                except OSError as error:
+                    place = f"{error.filename}: " if error.filename else ""
+                    log.error("Mail can't be delivered: %s%s", place, error.strerror or error)
+                    rest = REST_SECONDS
                 except Exception:
                     # Whatever it was may pass: a full disk, a locked database. If this thread
                     # ended, no mail would be sent any more.

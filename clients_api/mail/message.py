@@ -64,18 +64,19 @@ you can ignore it.</p>
 def compose(mail: Mapping[str, Any], sender: str) -> EmailMessage:
     """Write the message of a queued mail, with the same Message-ID and Date whenever it is asked.
 
-    In: the mail as stored, and the address of the sender. Raises LookupError for a template that
+    In: the mail as stored, and the sender as in MAIL_FROM. Raises LookupError for a template that
     there is not, and ValueError for an address that is none.
     """
     subject, text, html = {"welcome": _welcome}[mail["template"]](mail)
     moment = mail["created"]
+    sender_name, sender = name_and_address(sender)
     sender, recipient = ascii_domain(sender), ascii_domain(mail["recipient"])
     message = EmailMessage(policy=POLICY)
     message["Message-ID"] = f"<{_digits(moment)}.{mail['id']}@{sender.rpartition('@')[2]}>"
     message["Date"] = format_datetime(datetime.datetime.fromisoformat(moment))
-    message["From"] = sender
-    # Raw, since it may be folded.
-    message.set_raw("To", _named(_full_name(json.loads(mail["context"])), recipient))
+    # Raw, since they may be folded.
+    message.set_raw("From", _named("From", sender_name, sender) if sender_name else sender)
+    message.set_raw("To", _named("To", _full_name(json.loads(mail["context"])), recipient))
     message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers from absence notices
     # Not 8bit, which not every server takes.
@@ -107,11 +108,22 @@ def _digits(moment: str) -> str:
     return re.sub(r"\D", "", moment)
 
 
-def _named(name: str, address: str) -> str:
+def name_and_address(sender: str) -> tuple[str, str]:
+    """Take the setting MAIL_FROM apart: `Acme Ltd <clients@acme.example>`, or an address alone."""
+    name, bracket, address = sender.rpartition("<")
+    if not bracket:
+        return "", sender
+    name = name.strip()
+    if name.startswith('"'):
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return one_line(name), address.removesuffix(">")
+
+
+def _named(header: str, name: str, address: str) -> str:
     # As encoded words (RFC 2047), in which nothing has a meaning, unless it is words alone.
     if PLAIN_NAME.fullmatch(name):
         return f"{name} <{address}>"
-    return f"{Header(name, 'utf-8', header_name='To').encode()}\n <{address}>"
+    return f"{Header(name, 'utf-8', header_name=header).encode()}\n <{address}>"
 
 
 def ascii_domain(address: str) -> str:

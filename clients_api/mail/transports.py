@@ -21,7 +21,12 @@ from .message import POLICY, one_line
 
 log = logging.getLogger("clients_api")
 
-TIMEOUT_SECONDS = 10  # to connect, and for each answer of the server
+# How long a server may take (RFC 5321, section 4.5.3.2). Whoever hangs up sooner on one that is
+# slow to say that it has the mail sends it again, and the mail is there twice.
+GREETING_SECONDS = 300  # to connect, and to say hello; for each command that is not named below
+COMMAND_SECONDS = {"data": 120}
+CONTENT_SECONDS = 180  # to take the message
+TAKEN_SECONDS = 600  # to say that it has taken it
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -37,10 +42,10 @@ class Unreachable(Deferred):
     """No message can be handed over at the moment; the text says why."""
 
 
-def transport(url: str) -> Folder | Server:
-    """Return what the setting MAIL_URL names."""
+def transport(url: str, database: Path) -> Folder | Server:
+    """Return what the setting MAIL_URL names; whom the database belongs to gets what is made."""
     if url.startswith("file://"):
-        return Folder(Path(url.removeprefix("file://")))
+        return Folder(Path(url.removeprefix("file://")), database)
     return Server(url)
 
 
@@ -50,8 +55,9 @@ class Folder:
     What was written outlasts a power cut: it is noted as sent, and not written again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: Path) -> None:
         self._path = path
+        self._database = database
 
     def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
         """Write a message, whole or not at all; one that is there already is replaced."""
@@ -61,17 +67,18 @@ class Folder:
         try:
             if not self._path.is_dir():
                 self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                files.give(self._path, self._database)
                 files.sync(self._path.parent)
             self._write(self._path / name, content)
             files.sync(self._path)
         except OSError as error:
             raise Unreachable(f"The folder {self._path} can't be written: {error}") from error
 
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
+    def _write(self, path: Path, content: bytes) -> None:
         # Made for its owner alone (mkstemp), and hidden until it is complete.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             try:
+                files.give(file.fileno(), self._database)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -82,6 +89,34 @@ class Folder:
 
     def close(self) -> None:
         """Do nothing: each file is closed when it is written."""
+
+
+class _Patience:
+    """Has smtplib wait for each answer as long as it may take; by itself it knows one time only."""
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        self._wait(COMMAND_SECONDS.get(cmd.lower(), GREETING_SECONDS))
+        super().putcmd(cmd, args)
+
+    def send(self, s: str | bytes) -> None:
+        is_content = not isinstance(s, str)
+        if is_content:
+            self._wait(CONTENT_SECONDS)
+        super().send(s)
+        if is_content:
+            self._wait(TAKEN_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        if self.sock is not None:  # else what follows says that nobody is there
+            self.sock.settimeout(seconds)
+
+
+class _SMTP(_Patience, smtplib.SMTP):
+    pass
+
+
+class _SMTPS(_Patience, smtplib.SMTP_SSL):
+    pass
 
 
 class Server:
@@ -144,9 +179,9 @@ class Server:
     def _open(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "", self._url.port or 0  # 0: the usual one
         if self._url.scheme == "smtp":
-            return smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+            return _SMTP(host, port, timeout=GREETING_SECONDS)
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        return _SMTPS(host, port, timeout=GREETING_SECONDS, context=context)
 
     def _secure_and_log_in(self, smtp: smtplib.SMTP) -> None:
         is_private = self._url.scheme == "smtps" or self._url.hostname in LOOPBACK

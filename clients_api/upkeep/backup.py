@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,20 +13,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import peewee
+
 from clients_api.models import Client
 from clients_api.models.engines import files, migrating, sqlite
 from clients_api.models.engines.current import using
 
-from . import checking
+from . import checking, since
 
 Progress = Callable[[int, int], None]
 
 
 class Restored(NamedTuple):
-    """What a restore did: how many clients there are now, and where the replaced database is."""
+    """What a restore did.
+
+    How many clients there are now; where the replaced database is, if there was one; and what
+    came back, or None where it could not be told, since that database can't be read.
+    """
 
     clients: int
     kept: Path | None
+    undone: since.Undone | None
 
 
 def backup(path: Path, target: Path, progress: Progress) -> int:
@@ -48,12 +56,15 @@ def backup(path: Path, target: Path, progress: Progress) -> int:
     return clients
 
 
-def restore(path: Path, file: Path, progress: Progress) -> Restored:
+def restore(path: Path, file: Path, progress: Progress, *, as_it_was: bool = False) -> Restored:
     """Put a copy of the database `file` in the place of the one at `path`, which is kept.
 
-    An older one is migrated. Raises DatabaseUnusable, with nothing changed, if `file` is not
+    An older one is migrated. Keys that were revoked since, and mail that was sent since, stay so,
+    unless `as_it_was`. Owner, group and mode are those of the replaced file, and where `path` is
+    a link it goes on being one. Raises DatabaseUnusable, with nothing changed, if `file` is not
     sound, not ours or of a later version, and if another process has the database open.
     """
+    path = path.resolve()
     there = files.check_place(path)
     if there and path.samefile(file):
         raise sqlite.DatabaseUnusable(f"{file} is the database itself.")
@@ -61,15 +72,46 @@ def restore(path: Path, file: Path, progress: Progress) -> Restored:
         _copy(file, _access(file), copy, progress)
         clients = examine(copy, file)
         _migrate(copy)
-        files.sync(copy)
-        if os.geteuid() == 0:
-            owner = (path if there else path.parent).stat()
-            os.chown(copy, owner.st_uid, owner.st_gid)
-        with _alone_with(path):
+        if there:
+            _make_alike(copy, path)
+        else:
+            files.give(copy, path.parent)
+        with _alone_with(path) as replaced:
+            undone = _compare(replaced, copy, as_it_was) if there else since.Undone([], [])
+            files.sync(copy)
             kept = _set_aside(path)
             os.replace(copy, path)
     files.sync(path.parent)
-    return Restored(clients, kept)
+    return Restored(clients, kept, undone)
+
+
+def _compare(replaced: peewee.SqliteDatabase, copy: Path, as_it_was: bool) -> since.Undone | None:
+    """Find out what comes back with the copy, and withhold it unless it is wanted so."""
+    db = sqlite.Database(copy)
+    try:
+        try:
+            undone = since.undone(replaced, db)
+        except sqlite.ERRORS:
+            return None  # a damaged database, or one of long ago
+        if not as_it_was:
+            since.withhold(db, undone)
+        return undone
+    finally:
+        db.close_all()
+
+
+def _make_alike(copy: Path, path: Path) -> None:
+    """Give a copy the owner, group and mode of the file that it replaces."""
+    now, then = copy.stat(), path.stat()
+    try:
+        if (now.st_uid, now.st_gid) != (then.st_uid, then.st_gid):
+            os.chown(copy, then.st_uid, then.st_gid)
+        os.chmod(copy, stat.S_IMODE(then.st_mode))
+    except PermissionError as error:
+        raise sqlite.DatabaseUnusable(
+            f"The database {path} belongs to user {then.st_uid} and group {then.st_gid}, to whom "
+            "you can't give the restored one. Restore as that user, or as root."
+        ) from error
 
 
 def examine(path: Path, name: Path) -> int:
@@ -140,8 +182,11 @@ def _migrate(copy: Path) -> None:
 
 
 @contextmanager
-def _alone_with(path: Path) -> Iterator[None]:
-    """Keep all others from the database, its log written back, as far as it can be opened."""
+def _alone_with(path: Path) -> Iterator[peewee.SqliteDatabase]:
+    """Keep all others from the database, its log written back, as far as it can be opened.
+
+    Yields it, open.
+    """
     with files.as_it_is(path) as db:
         try:
             db.pragma("journal_mode", "delete")  # only who is alone may leave WAL mode
@@ -152,7 +197,7 @@ def _alone_with(path: Path) -> Iterator[None]:
                 raise sqlite.DatabaseUnusable(
                     f"The database {path} is in use. Stop the server first."
                 ) from error
-        yield
+        yield db
 
 
 def _set_aside(path: Path) -> Path | None:

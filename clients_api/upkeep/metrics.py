@@ -7,6 +7,7 @@ That library looks for the folder when it is imported; hence it is imported late
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import importlib
 import importlib.util
@@ -18,6 +19,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -29,6 +32,7 @@ log = logging.getLogger("clients_api")
 
 IS_INSTALLED = importlib.util.find_spec("prometheus_client") is not None
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it, in the environment
+ENDED = "histogram_ended.db"  # in that folder: the counts of workers that are no more
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"  # of the format that `text` writes
 
 
@@ -76,12 +80,13 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         registry = CollectorRegistry()
+        registry.register(_Database())
         if FOLDER in os.environ:
             MultiProcessCollector(registry)
-        else:
-            with self._lock:  # as in _count
-                registry.register(self._calls)
-        registry.register(_Database())
+            with _holding(Path(os.environ[FOLDER]), fcntl.LOCK_SH):
+                return generate_latest(registry)
+        with self._lock:  # as in _count
+            registry.register(self._calls)
         return generate_latest(registry)
 
 
@@ -113,6 +118,59 @@ def share() -> str | None:
     os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="clients-api-metrics-")
     importlib.import_module("prometheus_client")  # once for all that are forked
     return folder
+
+
+def bury() -> None:
+    """Add what workers that have ended had counted to one file, and remove theirs.
+
+    Each worker has a file of its own, and servers that live long have many workers. To be called
+    when one has ended, by the process that started it.
+    """
+    if FOLDER not in os.environ:
+        return
+    folder = Path(os.environ[FOLDER])
+    ended = [path for path in folder.glob("histogram_*.db") if _is_of_nobody(path)]
+    try:
+        with _holding(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for path in ended:
+                _add(path, folder / ENDED)
+                path.unlink()
+    except BlockingIOError:
+        log.debug("Metrics are being read; what ended workers have left stays until the next ends")
+    except OSError as error:
+        log.warning("What ended workers have counted was not put together: %s", error)
+
+
+def _is_of_nobody(path: Path) -> bool:
+    number = path.stem.partition("_")[2]
+    if not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)  # asks only whether there is such a process
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _add(path: Path, total: Path) -> None:
+    from prometheus_client.mmap_dict import MmapedDict
+
+    counts = MmapedDict(str(total))
+    try:
+        for key, value, moment, _ in MmapedDict.read_all_values_from_file(str(path)):
+            counts.write_value(key, counts.read_value(key)[0] + value, moment)
+    finally:
+        counts.close()
+
+
+@contextmanager
+def _holding(folder: Path, how: int) -> Iterator[None]:
+    """Keep the files of the folder from being put together while they are read."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, how)
+        yield
 
 
 def unshare(folder: str | None) -> None:

@@ -39,7 +39,6 @@ class Answer(NamedTuple):
     message: str
     many: bool = False
     location: bool = False  # of the new record, in the header
-    signal: Any = None
     includes: Mapping[str, Include] = {}
     secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
     media_types: tuple[str, ...] = ()  # of the file that is answered in place of the envelope
@@ -87,8 +86,6 @@ class Answerer:
             _add(includes, [data])
             text = orjson.dumps(data)
             tag = f"{tag}.{conditional.entity_tag(text)}"
-        if answer.signal is not None:
-            request.signals.append((answer.signal, self._state, record))
         if is_state and not self._writes and conditional.is_unchanged(request, tag):
             response = Response(status=304)
         else:

@@ -13,9 +13,6 @@ from urllib.parse import quote
 import flask
 from werkzeug.datastructures import Headers
 
-from clients_api.models.queries.record import Record
-from clients_api.schemas.base import Schema
-
 from . import log
 from .auth import Caller
 
@@ -42,7 +39,6 @@ class Request(flask.Request):
         super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
         self.id = log.request_id(environ, lambda: secrets.token_hex(8))
-        self.signals: list[tuple[Any, type[Schema], Record]] = []
         self.spools: list[BinaryIO] = []
 
     def close(self) -> None:

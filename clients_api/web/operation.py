@@ -100,13 +100,10 @@ class Operation(OperationDocs):
         if not self.writes:
             return self._run(call)
         key = repeats.key_of(request)
-        if key is None:
-            with app.database.writing():
-                response = self._run(call)
-        else:
-            response = self._run_once(call, caller.name, key)
-        app.after_commit(request)
-        return response
+        if key is not None:
+            return self._run_once(call, caller.name, key)
+        with app.database.writing():
+            return self._run(call)
 
     def _run_once(self, call: Call, caller: str, key: str) -> flask.Response:
         asked = repeats.fingerprint(call.request, call.body)

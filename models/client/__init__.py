@@ -9,6 +9,7 @@ import peewee
 
 from clients_api.models.base import BaseModel, now
 from clients_api.models.category import Category
+from clients_api.models.changes import note, note_deleted
 from clients_api.models.custom_field import CustomValue
 from clients_api.models.errors import Invalid, NotFound
 from clients_api.models.mail import Mail
@@ -146,6 +147,7 @@ class Client(BaseModel):
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
         columns |= {"company_name": name, "name_key": fold(name), "category_id": category_id}
         columns |= {"created": moment, "updated": moment}
+        note(moment)
         return cls.insert_row(**{"status": "active", **columns})
 
     @classmethod
@@ -228,6 +230,7 @@ class Client(BaseModel):
         """Delete a client with its users, tag links and values, and return what it was."""
         client = cls.find(id)
         cls.delete_row(id)
+        note_deleted(client)
         return client
 
     @classmethod
@@ -244,6 +247,7 @@ class Client(BaseModel):
             raise Invalid(category_id="exists") from error
         if not changed:
             raise NotFound("client")
+        note(columns["updated"])
 
 
 class ClientTotal(BaseModel):

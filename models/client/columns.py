@@ -89,6 +89,7 @@ def client_conditions(client: Any) -> dict[str, Any]:
         "created_before": lambda moment: client.created < moment,
         "updated_after": lambda moment: client.updated >= moment,
         "updated_before": lambda moment: client.updated < moment,
+        "touched": lambda first, last: client.updated.between(first, last),
         "custom": lambda field_id, value: _has_value(client, field_id, value),
     }
 

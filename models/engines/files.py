@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -91,13 +92,36 @@ def make_file(path: Path) -> None:
     Raises DatabaseUnusable. A file that is there is left alone.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            give(handle, path.parent)
+        finally:
+            os.close(handle)
     except FileExistsError:
         return
     except OSError as error:
         raise sqlite.DatabaseUnusable(
             f"The database {path} can't be made: {error.strerror}."
         ) from error
+
+
+def give(made: int | Path, like: Path) -> None:
+    """Give what root has made to whom the file or folder `like` belongs; as others do nothing.
+
+    In: an open file, or a path, of which a link is not followed. What is left to root would stop
+    the service, which works as another user, when it needs it. A file that has other names
+    (hard links) or was not root's is left alone: it is not ours to give. Raises OSError.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = like.stat()
+    now = os.fstat(made) if isinstance(made, int) else made.lstat()
+    has_other_names = not stat.S_ISDIR(now.st_mode) and now.st_nlink > 1
+    if now.st_uid == 0 and owner.st_uid != 0 and not has_other_names:
+        if isinstance(made, int):
+            os.fchown(made, owner.st_uid, owner.st_gid)
+        else:
+            os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync(path: Path) -> None:

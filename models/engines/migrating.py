@@ -101,21 +101,21 @@ def _failure(name: str, db: sqlite.Database, error: Exception) -> str:
     )
 
 
-def prepare(db: sqlite.Database) -> None:
-    """Migrate a database that is new or empty.
+def prepare(db: sqlite.Database) -> bool:
+    """Migrate a database that is new or empty; tell whether it was.
 
     Raises NotMigrated for an older one, since to change that is the operator's decision, and
     DatabaseUnusable as `status` does.
     """
     pending, is_new = status(db)
     if not pending:
-        return
+        return False
     if not is_new:
         raise NotMigrated(
             f"The database {db.database} is older than this program. Run clients-api migrate "
             "(flask clients-api migrate where it is embedded)."
         )
-    migrate(db)
+    return bool(migrate(db))
 
 
 def is_current(db: sqlite.Database) -> bool:

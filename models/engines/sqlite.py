@@ -9,9 +9,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
@@ -51,6 +52,9 @@ class Database(peewee.SqliteDatabase):
         # A connection that was opened while the file could not be written never writes, and SQLite
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
+        # Asked as each transaction that writes begins: what is to hear, when it is committed, of
+        # what the models have noted in it; None where nobody wants to know.
+        self.observe: Callable[[], Any] = lambda: None
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -86,6 +90,11 @@ class Database(peewee.SqliteDatabase):
         """
         return Known() if self.connection().in_transaction else self._of_thread.known
 
+    @property
+    def changes(self) -> Any:
+        """What notes the changes of this thread's transaction; None where nobody wants to know."""
+        return getattr(self._of_thread, "changes", None)
+
     def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
         """Begin a transaction; where another process writes, try again and again.
 
@@ -113,6 +122,7 @@ class Database(peewee.SqliteDatabase):
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
         if not self._writer.acquire(timeout=BUSY_SECONDS):
             raise Busy("Other threads of this process are writing")
+        changes = self._of_thread.changes = self.observe()
         try:
             with self.atomic(deadline=deadline):
                 yield
@@ -120,7 +130,10 @@ class Database(peewee.SqliteDatabase):
             self._renew_if_stale(error)
             raise
         finally:
+            self._of_thread.changes = None
             self._writer.release()
+        if changes is not None:
+            changes.committed()  # not sooner: whoever hears of it may want to write
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:

@@ -15,11 +15,14 @@ import time
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import Caller
+from conftest import Caller, issue_key
+from postbox import queue
 
 from clients_api import create_app
 from clients_api.commands.cli import cli
+from clients_api.models import Mail
 from clients_api.models.engines import migrating
+from clients_api.models.engines.current import using
 from clients_api.version import __version__
 
 
@@ -39,8 +42,8 @@ def run(monkeypatch):
         apps = []
         with monkeypatch.context() as patch:
 
-            def make():
-                apps.append(create_app())
+            def make(**options):
+                apps.append(create_app(**options))
                 return apps[-1]
 
             patch.setattr("clients_api.commands.cli.create_app", make)
@@ -165,6 +168,42 @@ def test_keys_list_shows_prefixes_and_no_key(run, folder):
         assert "never" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nck_forged     admin  never", "a\\nck_forged     admin  never"),
+        ("a\r\x1b[2Kb", "a\\r\\x1b[2Kb"),
+        ("\x9b31mred", "\\x9b31mred"),
+        ("a\u202egpj.exe", "a\\u202egpj.exe"),
+        ("a\u2028b", "a\\u2028b"),
+        ("Zoë 株式会社\u3000!", "Zoë 株式会社\u3000!"),
+    ],
+)
+def test_a_name_forges_no_row_and_does_not_reach_the_terminal(run, folder, name, shown):
+    app = create_app({"INSTANCE_PATH": folder})
+    issue_key(app, name=name)
+    app.database.close_all()
+    lines = run("keys", "list").stdout.split("\n")
+    assert len(lines) == 3 and lines[2] == ""
+    assert lines[1].endswith(f" {shown}")
+
+
+def test_errors_and_lists_show_no_control_characters(run, folder, tmp_path):
+    file = tmp_path / "clients.csv"
+    file.write_text("first_name,last_name,email,\x1b]0;owned\x07\nJane,Doe,a@b.example,x\n")
+    assert "\x1b" not in run("import", str(file)).output
+    assert "\x1b" not in run("keys", "revoke", "\x1b[31m\nError").output
+    assert expect_failure(run("keys", "\x1b[31m\nname"), 2)
+    app = create_app({"INSTANCE_PATH": folder})
+    queue(app, "jane@acme.example")
+    with using(app.database):
+        Mail.note_deferred(1, "250 \x1b[2J\nforged")
+    app.database.close_all()
+    lines = run("outbox").stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith(r"250 \x1b[2J\nforged")
+
+
 def test_keys_revoke_ends_a_key(run, folder):
     key = key_of(run("keys", "create", "mine"))
     assert run("keys", "revoke", key[:11]).exit_code == 0
@@ -196,11 +235,54 @@ def test_migrate_brings_a_new_database_up_and_can_be_repeated(run, tmp_path, mon
     assert again.stdout == "Nothing to do.\n"
 
 
-@pytest.mark.parametrize("words", [["keys", "list"], ["openapi"], ["keys", "create", "a"]])
-def test_whichever_command_comes_first_migrates_a_new_database(run, tmp_path, monkeypatch, words):
+READING = [
+    ["keys", "list"],
+    ["keys", "revoke", "ck_12345678"],
+    ["openapi"],
+    ["export", "-"],
+    ["check"],
+    ["outbox"],
+    ["outbox", "list"],
+    ["outbox", "deliver"],
+    ["backup", "copy.sqlite3"],
+    ["migrate", "--check"],
+]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_what_reads_makes_no_database_in_the_wrong_folder(run, tmp_path, monkeypatch, words):
+    """An empty one was made in silence, and nothing was found in it, which was a success."""
+    folder = tmp_path / "instance"
+    monkeypatch.setenv("CLIENTS_API_INSTANCE_PATH", str(folder))
+    monkeypatch.chdir(tmp_path)
+    line = expect_failure(run(*words))
+    assert line == f"Error: The folder of the database, {folder}, does not exist.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", READING[:-1], ids=" ".join)
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_what_reads_makes_no_database_of_none(run, tmp_path, monkeypatch, words, is_empty):
     monkeypatch.setenv("CLIENTS_API_INSTANCE_PATH", str(tmp_path))
-    assert run(*words).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "clients.sqlite3"
+    if is_empty:
+        path.touch()
+    assert f"There is no database {path}, or it is empty." in expect_failure(run(*words))
+    assert [(file, file.stat().st_size) for file in tmp_path.iterdir()] == [(path, 0)] * is_empty
+
+
+@pytest.mark.parametrize(
+    "words", [["migrate"], ["keys", "create", "a"], ["import", "-"]], ids=" ".join
+)
+def test_what_may_make_a_database_says_where(run, tmp_path, monkeypatch, words):
+    folder = tmp_path / "instance"
+    monkeypatch.setenv("CLIENTS_API_INSTANCE_PATH", str(folder))
+    made = run(*words)
+    assert f"Made the database {folder}/clients.sqlite3.\n" in made.stderr
+    assert "Made" not in made.stdout
     assert run("migrate", "--check").exit_code == 0
+    assert "Made the database" not in run(*words).stderr
 
 
 def test_an_older_database_is_left_to_serve_and_migrate(run, folder, tmp_path, monkeypatch):

@@ -148,6 +148,7 @@ def test_it_starts_within_two_seconds_says_where_it_is_and_leaves_nothing(
     assert seconds < STARTS_WITHIN * (1 + os.getloadavg()[0] / (os.cpu_count() or 1)), seconds
     base = f"http://127.0.0.1:{server.port}/api"
     text = server.log.read_text()
+    assert f"Made the database {server.temporary}/clients-api-dev-" in text
     assert f"{base}\n" in text and f"{base}/docs\n" in text
     assert f"curl -H 'Authorization: Bearer dev' '{base}/clients?limit=2'" in text
     assert list(server.temporary.iterdir())

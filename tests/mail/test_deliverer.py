@@ -92,7 +92,7 @@ def test_mail_that_was_sent_a_month_ago_is_forgotten(app):
 
 def test_a_server_that_hangs_neither_slows_nor_fails_a_request(make_app, listen, monkeypatch):
     monkeypatch.setattr("clients_api.mail.deliverer.STOP_SECONDS", 0.1)
-    monkeypatch.setattr(transports, "TIMEOUT_SECONDS", 1.5)
+    monkeypatch.setattr(transports, "GREETING_SECONDS", 1.5)
     connected = threading.Event()
     port = listen(lambda connection: connected.set())
     app = make_app(MAIL_URL=f"smtp://127.0.0.1:{port}")

@@ -169,8 +169,34 @@ def test_a_domain_is_written_in_its_ascii_form():
     assert message["From"] == "clients@xn--exmple-cua.org"
 
 
-def test_the_sender_must_be_a_plain_address(tmp_path):
-    for sender in ("me", "a@b, c@d", "Me <a@b>", "a b@c"):
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("clients@acme.example", ""),
+        ("<clients@acme.example>", ""),
+        ("Acme Ltd <clients@acme.example>", "Acme Ltd"),
+        ("Acme Ltd<clients@acme.example>", "Acme Ltd"),
+        ('"Acme, Ltd" <clients@acme.example>', "Acme, Ltd"),
+        (r'"The \"Acme\" <Group>" <clients@acme.example>', 'The "Acme" <Group>'),
+        ("Acme, Ltd (London); est. 1900 <clients@acme.example>", "Acme, Ltd (London); est. 1900"),
+        ("Käse & Söhne 株式会社 <clients@acme.example>", "Käse & Söhne 株式会社"),
+        ("=?utf-8?q?Bcc=3A_x=40y?= <clients@acme.example>", "=?utf-8?q?Bcc=3A_x=40y?="),
+        ("é" * 100 + " <clients@acme.example>", "é" * 100),
+    ],
+)
+def test_the_sender_may_have_a_name(tmp_path, sender, name):
+    """Only a plain address used to be taken."""
+    setting = config.load(tmp_path, {"MAIL_FROM": sender})["MAIL_FROM"]
+    message = email.message_from_bytes(compose(stored(), setting).as_bytes())
+    shown, _, address = message["From"].rpartition("<")
+    assert address.rstrip(">") == "clients@acme.example"
+    assert str(make_header(decode_header(shown.strip()))) == name
+    assert message["Message-ID"].endswith("@acme.example>")
+    assert sorted(message.keys()) == sorted(compose(stored(), "a@b.example").keys())
+
+
+def test_the_sender_must_be_one_address(tmp_path):
+    for sender in ("me", "a@b, c@d", "a b@c", "Me <a@b", "Me a@b", "Me <a@b>, <c@d>", '"Me <a@b>'):
         with pytest.raises(config.BadSetting, match="MAIL_FROM"):
             config.load(tmp_path, {"MAIL_FROM": sender})
 

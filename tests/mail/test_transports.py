@@ -29,7 +29,7 @@ def trusted(certificate: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transports, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(transports, "GREETING_SECONDS", 0.3)
 
 
 # Into a folder

@@ -114,7 +114,8 @@ def test_processes_that_migrate_at_once_all_succeed(tmp_path):
     processes = [spawn(tmp_path) for _ in range(3)]
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said
-    assert sorted(said) == ["Nothing to do.\n", "Nothing to do.\n", "applied: 0001_initial\n"]
+    made = f"Made the database {tmp_path}/clients.sqlite3.\napplied: 0001_initial\n"
+    assert sorted(said) == [made, "Nothing to do.\n", "Nothing to do.\n"]
 
 
 def test_a_migration_that_was_killed_half_way_starts_again(app, make_client, monkeypatch, tmp_path):

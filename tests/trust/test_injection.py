@@ -222,7 +222,23 @@ def test_no_name_in_a_request_adds_a_header_to_a_mail(app, api, text):
 
 
 @pytest.mark.parametrize(
-    "address", ["a@b\r\nBcc: x@y", "a@b\nx", "a\x00@b", "a\x1b@b", "=?utf-8?q?=0A?=@b,x@y", "a@b>"]
+    "address",
+    [
+        "a@b\r\nBcc: x@y",
+        "a@b\nx",
+        "a\x00@b",
+        "a\x1b@b",
+        "=?utf-8?q?=0A?=@b,x@y",
+        "a@b>",
+        "A\nBcc: x@y <a@b>",
+        "A\r <a@b>",
+        "A\u2028B <a@b>",
+        "A\x85B <a@b>",
+        "A\udc80 <a@b>",
+        '"A\nBcc: x@y" <a@b>',
+        "A <a@b>\n",
+        "A <a@b> <c@d>",
+    ],
 )
 def test_no_setting_adds_a_header_to_a_mail(tmp_path, address):
     with pytest.raises(config.BadSetting):

@@ -204,6 +204,7 @@ def test_a_new_database_that_is_killed_as_it_is_made_is_made_again(tmp_path, tem
         path.parent.mkdir()
         kill_while_migrating(MIGRATIONS, path)
         app = create_app({"INSTANCE_PATH": path.parent})
+        assert CliRunner().invoke(cli, ["migrate"], obj=app).exit_code == 0
         assert CliRunner().invoke(cli, ["check"], obj=app).exit_code == 0
         app.database.close_all()
         assert schema(path) == schema(template)

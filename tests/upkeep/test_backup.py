@@ -245,7 +245,9 @@ def test_restoring_where_there_is_no_database(app, make_client, copy):
     run(app, "backup", copy)
     path = Path(app.database.database)
     path.unlink()
-    assert run(app, "restore", copy).output == f"Restored 1 client from {copy}.\n"
+    result = run(app, "restore", copy)
+    assert result.stdout == f"Restored 1 client from {copy}.\n"
+    assert result.stderr == f"Made the database {path}.\n"
     assert names(path) == ["Acme"]
     assert kept_beside(app) == []
 

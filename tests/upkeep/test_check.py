@@ -39,9 +39,13 @@ def test_a_sound_database_has_no_faults(app, make_client):
     assert check(app) == (0, SOUND)
 
 
-def test_a_new_database_is_made_and_has_no_faults(app):
+def test_where_there_is_no_database_there_is_nothing_to_check(app):
+    """One was made, which had no faults."""
     Path(app.database.database).unlink()
-    assert check(app) == (0, SOUND)
+    result = CliRunner().invoke(cli, ["check"], obj=app)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: There is no database {app.database.database}")
+    assert not Path(app.database.database).exists()
 
 
 def damage(app, *statements: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import textwrap
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +112,49 @@ def test_the_package_is_not_imported_until_it_is_needed() -> None:
     # The master process must not import it: the workers share its folder only if it is set first.
     code = "import clients_api, sys; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_what_ended_workers_have_counted_is_kept_in_one_file(tmp_path: Path) -> None:
+    """Each left a file, for as long as the server ran."""
+    worker = """
+        import sys, time
+        from clients_api.upkeep.metrics import Metrics
+        class Call: url_rule, method, started = None, "GET", time.perf_counter()
+        class Answer: status_code = 200
+        Metrics("/api").observe(Call, Answer)
+        print(flush=True)
+        sys.stdin.read()
+    """
+    master = """
+        from clients_api.upkeep import metrics
+        metrics._Database.collect = lambda self: iter(())
+        print(metrics.Metrics("/api").text().decode())
+        metrics.bury()
+        print(metrics.Metrics("/api").text().decode())
+    """
+    environment = os.environ | {metrics.FOLDER: str(tmp_path)}
+    command = [sys.executable, "-c", textwrap.dedent(worker)]
+    alive = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with alive:
+        assert alive.stdout.readline() == b"\n"
+        for _ in range(3):
+            subprocess.run(command, cwd=ROOT, env=environment, input=b"", check=True)
+        said = []
+        for _ in range(2):
+            said += subprocess.run(
+                [sys.executable, "-c", textwrap.dedent(master)],
+                cwd=ROOT,
+                env=environment,
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.split("# HELP")[1:]
+        left = {path.name for path in tmp_path.glob("*.db")}
+        assert alive.communicate(b"")[0] == b""
+    assert [_calls("# HELP" + text, "/api/*", "*", "200") for text in said] == [4, 4, 4, 4]
+    assert left == {metrics.ENDED, f"histogram_{alive.pid}.db"}
 
 
 @pytest.mark.slow

@@ -21,8 +21,6 @@ def api(shared_api):
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
-        "",
         "/nothing",
         "/clients/1/nothing",
         "/clients//1",
@@ -46,12 +44,15 @@ def test_a_path_that_is_none_is_404(api, path):
     expect_error(response, 404, "Not found.")
 
 
-def test_nothing_under_the_prefix_redirects(api):
-    for path in ("/clients/", "/clients/999/", "//clients", "/docs/", "/clients//", "/"):
+def test_nothing_under_the_prefix_redirects_but_the_prefix_itself(api):
+    for path in ("/clients/", "/clients/999/", "//clients", "/docs/", "/clients//"):
         for method in ("GET", "POST", "DELETE", "OPTIONS"):
             response = api.call(method, path, headers={"Host": "evil.example"})
             assert response.status_code not in (301, 302, 303, 307, 308), (method, path)
             assert "evil" not in str(response.headers)
+    response = api.get("/", headers={"Host": "evil.example"})
+    assert response.headers["Location"] == "/api/docs"
+    assert "evil" not in str(response.headers)
 
 
 def test_a_slash_at_the_end_changes_nothing(make_app):
