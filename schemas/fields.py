@@ -1,7 +1,7 @@
 """The fields of schemas, which say what is wrong in Laravel's sentences.
 
 They are pure: they know types, lengths and choices, and no database. Text arrives trimmed, and an
-empty string as None (see clients_api/web/reading/bodies.py).
+empty string as None (web/reading/bodies.py).
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
 def _name(what: str, count: int, names: list[str]) -> None:
     if count:
         more = ", …" if count > NAMES_MAX else ""
-        listed = ", ".join(map(repr, names[:NAMES_MAX]))
+        listed = printable(", ".join(map(repr, names[:NAMES_MAX])))
         click.echo(f"{count} new {what}: {listed}{more}", err=True)
 
 

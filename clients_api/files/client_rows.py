@@ -59,11 +59,11 @@ class ClientRows:
                 wrong["email"] = [sentence("required", "email")]
         errors.update(wrong)
         if target is not None and not errors and self._rules.on_conflict == "skip":
-            return "skipped", None
+            return "skipped"
         if not _may_own(holder, target):
             errors["email"] = [sentence("taken", "email")]
         if errors:
-            return "failed", None
+            return "failed"
         return self._store(values, target, holder, has_owner)
 
     def _target(
@@ -131,7 +131,7 @@ class ClientRows:
             _update(client_id, values)
         if self._by_vat is not None:
             self._by_vat.add(client_id, vat)
-        return outcome, client_id
+        return outcome
 
     def _category_id(self, name: str | None) -> int | None:
         if name is None:

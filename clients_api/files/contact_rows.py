@@ -45,10 +45,10 @@ class ContactRows:
             wrong = {name: told for name, told in wrong.items() if name in given}
         errors.update(wrong)
         if contact is not None and not errors and self._rules.on_conflict == "skip":
-            return "skipped", None
+            return "skipped"
         self._check(values, contact, errors)
         if errors:
-            return "failed", None
+            return "failed"
         return self._store(values, contact)
 
     def _find(self, values: dict[str, Any], errors: Errors) -> Record | None:
@@ -105,9 +105,7 @@ class ContactRows:
         is_owner = contact is not None and contact["account_owner"] == "yes"
         if account_owner == "yes" and not is_owner:
             Contact.make_owner(id)
-            return outcome, client_id
-        # A client shows of its users its owner alone.
-        return outcome, client_id if is_owner else None
+        return outcome
 
 
 def _client_id(values: dict[str, Any], errors: Errors) -> int | None:

@@ -58,8 +58,7 @@ class Import:
     In: `rules`, what the caller wants of rows; `contacts`, whether they are users of clients and
     not clients; `encoding`, of the file, where it does not say so itself; `raw`, whether its cells
     are taken as they stand; `partial`, whether the good rows stay where some are bad; `dry_run`,
-    whether to undo all; `problem`, told what is wrong, row by row; `changed`, told the id of each
-    client that was `created` or `updated`.
+    whether to undo all; `problem`, told what is wrong, row by row.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class Import:
         partial: bool = False,
         dry_run: bool = False,
         problem: Callable[[Problem], None],
-        changed: Callable[[str, int], None] = lambda outcome, id: None,
     ) -> None:
         self._rules = rules
         self._contacts = contacts
@@ -81,7 +79,6 @@ class Import:
         self._partial = partial
         self._dry_run = dry_run
         self._problem = problem
-        self._changed = changed
 
     def run(self, database: Database, stream: BinaryIO, form: str) -> Report:
         """Import a file of the format `form`. Raises BadFile; then nothing is imported.
@@ -112,13 +109,11 @@ class Import:
             errors: Errors = {}
             if row.problem is not None:
                 errors[None] = [row.problem]
-                outcome, client_id = "failed", None
+                outcome = "failed"
             else:
-                outcome, client_id = taker.take(row, errors)
+                outcome = taker.take(row, errors)
             for column, messages in errors.items():
                 for message in messages:
                     self._problem(Problem(row.line, column, message))
             setattr(report, outcome, getattr(report, outcome) + 1)
-            if client_id is not None:
-                self._changed(outcome, client_id)
         return report

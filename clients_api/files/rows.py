@@ -9,8 +9,7 @@ from clients_api.schemas.fields import sentence
 
 # The sentences for what is wrong with a row, by column; None for the row as a whole
 Errors = dict[str | None, list[str]]
-# `created`, `updated`, `skipped` or `failed`, and the id of the client that was changed, if any
-Outcome = tuple[str, int | None]
+Outcome = str  # `created`, `updated`, `skipped` or `failed`
 
 
 class Row(NamedTuple):

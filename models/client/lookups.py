@@ -15,7 +15,7 @@ def vats() -> Iterator[tuple[int, str]]:
 
 
 def named(name: str) -> list[int]:
-    """Return the ids of the clients of that company name, blind to case and accents; two at most."""
+    """Return the ids of the clients of that name, blind to case and accents; two at most."""
     return [id for (id,) in _ids_by_name.all(plain(name))]
 
 
