@@ -1,7 +1,6 @@
-"""The fields of schemas, which say what is wrong in Laravel's sentences.
+"""The fields of schemas, which say what is wrong in Laravel's sentences, and know no database.
 
-They are pure: they know types, lengths and choices, and no database. Text arrives trimmed, and an
-empty string as None (web/reading/bodies.py).
+Text arrives trimmed, and an empty string as None (web/reading/bodies.py).
 """
 
 from __future__ import annotations
