@@ -33,11 +33,13 @@ class Contact(User):
         """Return the contacts that meet all filters.
 
         In: `search`, a part of a name, the e-mail address or the phone number; `email`, the
-        address; `status`, `client_id`, `account_owner`.
+        address; `status`, `client_id`, `account_owner`. Those of the status `deleted` are seen
+        nowhere else.
         """
         if email is not None:
             equal["email"] = address_key(email)
-        return reader.matching(search, **equal)
+        read = deleted_reader if equal.get("status") == "deleted" else reader
+        return read.matching(search, **equal)
 
     @classmethod
     def of_clients(cls, client_ids: list[int]) -> dict[int, list[Row]]:
@@ -131,25 +133,37 @@ class Contact(User):
         return cls.find(id)
 
 
-reader = Reader(
-    "contact",
-    Contact,
-    (
-        *person_columns(Contact),
-        Contact.account_owner,
-        Contact.client.alias("client_id"),
-        Client.company_name.alias("client_name"),
-    ),
-    join=lambda query: query.join(Client, peewee.JOIN.LEFT_OUTER, on=(Contact.client == Client.id)),
-    scope=(Contact.type != "team") & (Contact.status != "deleted"),
-    conditions=person_conditions(Contact)
-    | {
-        "client_id": lambda value: Contact.client == value,
-        "email": lambda key: Contact.email_key == key,
-        "client_ids": lambda *values: Contact.client.in_(values),
-        "account_owner": lambda value: Contact.account_owner == value,
-        "type": lambda value: Contact.type == value,
-    },
-    needles=person_needles,
-    sorts=person_sorts(Contact),
-)
+def _join_client(query: peewee.ModelSelect) -> peewee.ModelSelect:
+    return query.join(Client, peewee.JOIN.LEFT_OUTER, on=(Contact.client == Client.id))
+
+
+def _reader(scope: Any, **sorts: Any) -> Reader:
+    return Reader(
+        "contact",
+        Contact,
+        (
+            *person_columns(Contact),
+            Contact.account_owner,
+            Contact.client.alias("client_id"),
+            Client.company_name.alias("client_name"),
+        ),
+        join=lambda query: query.join(
+            Client, peewee.JOIN.LEFT_OUTER, on=(Contact.client == Client.id)
+        ),
+        scope=(Contact.type != "team") & scope,
+        conditions=person_conditions(Contact)
+        | {
+            "client_id": lambda value: Contact.client == value,
+            "email": lambda key: Contact.email_key == key,
+            "client_ids": lambda *values: Contact.client.in_(values),
+            "account_owner": lambda value: Contact.account_owner == value,
+            "type": lambda value: Contact.type == value,
+        },
+        needles=person_needles,
+        sorts=person_sorts(Contact) | sorts,
+    )
+
+
+reader = _reader(Contact.status != "deleted")
+# Their addresses are free again, and have no key.
+deleted_reader = _reader(Contact.status == "deleted", email=Contact.email)

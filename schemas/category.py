@@ -12,6 +12,7 @@ from .texts import Word
 
 # A word of the program that shows categories; nothing here depends on it.
 VISIBILITY_LENGTH = 50
+TYPE_LENGTH = 50
 
 
 class CategorySchema(AnswerSchema):
@@ -95,7 +96,7 @@ CategoryListQuerySchema = list_query(
     },
     default="category_created",
     order="desc",
-    type=Choice(("client",), metadata=told("Only those of this type.")),
+    type=Word(max=TYPE_LENGTH, metadata=told("Only those of this type; here all are `client`.")),
     visibility=Word(max=VISIBILITY_LENGTH, metadata=told("Only those that are shown to these.")),
     search=String(metadata=told("A part of the name.", "retail")),
 )

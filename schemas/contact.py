@@ -55,7 +55,9 @@ class ContactSchema(AnswerSchema):
     account_owner = fields.String(
         metadata=told("Whether they own their client's account.", "no", enum=["yes", "no"])
     )
-    status = fields.String(metadata=told("Whether they are served.", "active", enum=list(STATUSES)))
+    status = fields.String(
+        metadata=told("Whether they are served.", "active", enum=[*STATUSES, "deleted"])
+    )
     client = Group(
         ContactClientRefSchema,
         key="client_id",
@@ -88,14 +90,16 @@ class ContactCreateSchema(PersonChangeSchema):
     send_email = YesNo(metadata=told("`yes` queues the welcome e-mail."))
 
 
-def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
+def person_list_query(
+    name: str, statuses: tuple[str, ...] = STATUSES, **filters: fields.Field
+) -> type[Schema]:
     """Make the schema of the query string of a list of people."""
     return list_query(
         name,
         sorts=PERSON_SORTS,
         default="first_name",
         order="asc",
-        status=Choice(STATUSES, metadata=told("Only those of this status.")),
+        status=Choice(statuses, metadata=told("Only those of this status.")),
         search=String(metadata=told("A part of a name, e-mail address or phone number.", "jane")),
         **filters,
     )
@@ -103,6 +107,7 @@ def person_list_query(name: str, **filters: fields.Field) -> type[Schema]:
 
 ContactListQuerySchema = person_list_query(
     "ContactListQuerySchema",
+    statuses=(*STATUSES, "deleted"),
     client_id=Integer(metadata=told("Only those of the client with this id.")),
     email=Email(metadata=told("The contact has this address.", "jane@acme.example")),
     account_owner=YesNo(metadata=told("Whether they own their client's account.")),

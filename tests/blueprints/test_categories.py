@@ -383,7 +383,16 @@ def test_the_list_is_filtered_and_sorted(api, make_category):
 
 
 def test_a_value_that_is_not_allowed_is_no_guess(api):
-    for query in ("type=expense", "type=", "sort=name"):
+    for query in ("visibility=", "type=", "sort=name"):
         name = query.partition("=")[0]
         sentence = f"The selected {name} is invalid."
         expect_error(api.get(f"/categories?{query}"), 422, **{name: sentence})
+
+
+def test_of_types_other_than_client_there_are_none(api):
+    # Any word is taken, as the API that this one stands in for has other types too.
+    assert api.get("/categories?type=client").get_json()["meta"]["total"] == 1
+    for word in ("expense", "lead", "Client"):
+        body = api.get(f"/categories?type={word}").get_json()
+        assert (body["data"], body["meta"]["total"]) == ([], 0)
+    expect_error(api.get("/categories?type="), 422, type="The selected type is invalid.")

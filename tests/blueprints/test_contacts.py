@@ -114,6 +114,29 @@ def test_a_deleted_contact_is_not_found_and_owns_nothing(api, contact):
     assert get(api, "/contacts?search=kim") == []
 
 
+def test_deleted_contacts_are_listed_where_they_are_asked_for_and_nowhere_else(api, make_contact):
+    # Nobody could see any more who had been there.
+    kept = make_contact(first_name="Ann", email="ann@acme.example")
+    gone = [make_contact(first_name=name, email=f"{name}@acme.example") for name in ("bea", "cid")]
+    for contact in gone:
+        assert api.delete(f"/contacts/{contact['id']}").status_code == 200
+    assert [c["id"] for c in api.get("/contacts").get_json()["data"]] == [kept["id"]]
+    for sort in ("email", "created", "first_name", "updated"):
+        body = api.get(f"/contacts?status=deleted&sort={sort}").get_json()
+        assert [c["id"] for c in body["data"]] == [c["id"] for c in gone]
+        assert {c["status"] for c in body["data"]} == {"deleted"}
+        assert body["meta"]["total"] == 2
+    page = api.get("/contacts?status=deleted&sort=email&limit=1&cursor=").get_json()
+    rest = api.get(
+        f"/contacts?status=deleted&sort=email&limit=1&cursor={page['meta']['next_cursor']}"
+    ).get_json()
+    assert [page["data"][0]["id"], rest["data"][0]["id"]] == [c["id"] for c in gone]
+    assert api.get("/contacts?status=deleted&search=bea").get_json()["meta"]["total"] == 1
+    expect_error(api.get(f"/contacts/{gone[0]['id']}"), 404, "The contact could not be found.")
+    # The address is free again.
+    assert make_contact(email="bea@acme.example")["id"] not in [c["id"] for c in gone]
+
+
 def test_a_deleted_owner_leaves_its_client_without_one(api, make_client):
     client = make_client()
     api.delete(f"/contacts/{client['owner']['id']}")
@@ -215,7 +238,7 @@ def test_the_list_is_filtered_and_sorted(api, people):
 
 
 WRONG = [
-    ("status", "deleted", "The selected status is invalid."),
+    ("status", "gone", "The selected status is invalid."),
     ("client_id", "x", "The client id must be an integer."),
     ("account_owner", "true", "The selected account owner is invalid."),
     ("sort", "name", "The selected sort is invalid."),
