@@ -7,8 +7,10 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -58,6 +60,7 @@ def settings(workers: int = 1, threads: int = THREADS) -> dict[str, Any]:
         "graceful_timeout": 30,
         "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
         "accesslog": None,  # our own log has a line a request
+        "ssl_context": _ssl_context,
         "on_starting": _on_starting,
         "on_reload": _on_reload,
         "when_ready": _when_ready,
@@ -73,6 +76,23 @@ def _connections(threads: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = RESERVED_FILES + threads * DATABASE_FILES
     return max(threads + 1, min(CONNECTIONS, soft - others))
+
+
+class _TLSSocket(ssl.SSLSocket):
+    """A caller's socket, encrypted: OpenSSL would ask on where the kernel's time-outs are over."""
+
+    def setblocking(self, flag: bool) -> None:
+        self.settimeout(STALL_SECONDS if flag else 0)
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.setblocking(True)
+        super().do_handshake(block)
+
+
+def _ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = default()
+    context.sslsocket_class = _TLSSocket
+    return context
 
 
 def _on_starting(server: Any) -> None:
@@ -92,7 +112,7 @@ def _on_reload(server: Any) -> None:
 
 def _shorten(record: logging.LogRecord) -> bool:
     """Say in a line, without a trace, that a caller has stalled."""
-    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError | TimeoutError):
         record.msg, record.args, record.exc_info = "A caller stalled, and is gone.", (), None
         record.levelno, record.levelname = logging.INFO, "INFO"
     return True

@@ -15,6 +15,8 @@ from clients_api.models.engines.current import using
 from clients_api.models.queries.prepared import compose_all
 from clients_api.service import Service
 
+ENDS = {signal.SIGTERM, signal.SIGQUIT}
+
 log = logging.getLogger("clients_api")
 
 
@@ -33,12 +35,18 @@ def warm_up(app: Service) -> None:
     gc.collect()
     gc.freeze()
     # A worker that is told to end before it knows how to would take no notice, and be waited for.
-    os.register_at_fork(after_in_child=_end_at_once)
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ENDS),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS),
+        after_in_child=_end_at_once,
+    )
 
 
 def _end_at_once() -> None:
-    for number in (signal.SIGTERM, signal.SIGQUIT):
+    for number in ENDS:
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells the others
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
 
 def log_as_ours(name: str) -> None:

@@ -29,8 +29,8 @@ class Worker(ThreadWorker):
         gunicorn goes on to listen, and in the end resets those whom nobody has accepted.
         """
         super().set_accept_enabled(enabled)
-        for listener in () if self.alive else self.sockets:
-            accepted = -1
+        while not (enabled or self.alive) and self.sockets:
+            listener, accepted = self.sockets.pop(), -1
             while accepted < self.nr_conns:
                 accepted = self.nr_conns
                 self.accept(listener)

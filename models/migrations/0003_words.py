@@ -34,13 +34,13 @@ INDEX = """INSERT INTO {source}_words (rowid, words)
 UNINDEX = """INSERT INTO {source}_words ({source}_words, rowid, words)
         SELECT 'delete', old.id, old.words || char(10, 10) WHERE old.words IS NOT NULL;"""
 TRIGGERS = (
-    "{source}_words_insert AFTER INSERT ON {source} WHEN new.id <= {indexed} BEGIN " + INDEX,
-    """{source}_words_insert_many AFTER INSERT ON {source}
-    WHEN new.id >= {indexed} + {at_once} BEGIN
+    # One trigger for both: of two, the second would see what the first has made of the number.
+    """{source}_words_insert AFTER INSERT ON {source}
+    WHEN new.id <= {indexed} OR new.id >= {indexed} + {at_once} BEGIN
         INSERT INTO {source}_words (rowid, words)
         SELECT id, words || char(10, 10) FROM {source}
-        WHERE words IS NOT NULL AND id > {indexed} AND id <= new.id;
-        UPDATE words_indexed SET id = new.id WHERE source = '{source}';""",
+        WHERE words IS NOT NULL AND id > MIN({indexed}, new.id - 1) AND id <= new.id;
+        UPDATE words_indexed SET id = MAX(id, new.id) WHERE source = '{source}';""",
     "{source}_words_delete AFTER DELETE ON {source} WHEN old.id <= {indexed} BEGIN " + UNINDEX,
     """{source}_words_update AFTER UPDATE OF words ON {source}
     WHEN old.words IS NOT new.words AND old.id <= {indexed} BEGIN """

@@ -14,6 +14,7 @@ from test_search_random import EXAMPLES, by_cursor, by_number
 
 from clients_api.commands.cli import cli
 from clients_api.models import Client, Contact, Tag
+from clients_api.models.engines import sqlite, words
 from clients_api.models.engines.current import using
 from clients_api.models.queries.folding import plain
 
@@ -41,6 +42,20 @@ def ask(api):
         return sorted(client["id"] for client in body["data"])
 
     return ids
+
+
+def test_what_is_indexed_by_the_hundred_is_indexed_once(app):
+    # The row that filled a hundred was in the index twice, and stayed in it when it was gone.
+    with using(app.database), app.database.atomic():
+        for number in range(210):
+            names = {"first_name": f"N{number}", "last_name": "X", "company_name": f"N{number}"}
+            id = Client.register(email=f"n{number}@acme.example", **names)["id"]
+            if number % 3 == 0 or id % 100 == 0:
+                Client.remove(id)
+            if id % 100 in (0, 1):
+                indexes = words.TERMS
+                assert all(sqlite.search_index_is_sound(app.database, name) for name in indexes)
+        assert Client.matching(q="n99").total() == 0  # which was the hundredth
 
 
 def test_each_word_is_found_in_what_is_known(api, make_client, ask):
