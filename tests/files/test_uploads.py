@@ -232,7 +232,9 @@ def test_an_export_comes_back_over_http_in_little_memory(start_server, tmp_path,
     headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "text/csv"}
 
     def call(method, path, body=None):
-        connection.request(method, f"/api/clients/{path}", body, headers, encode_chunked=True)
+        # Said, since granian does not tell the end of chunks from a caller that breaks off.
+        size = {} if body is None else {"Content-Length": str(file.stat().st_size)}
+        connection.request(method, f"/api/clients/{path}", body, headers | size)
         return connection.getresponse()
 
     with file.open("rb") as stream:
@@ -272,7 +274,8 @@ def test_a_large_import_over_http_takes_little_memory(start_server, kind):
     connection.request("GET", "/api/clients", headers=headers)
     assert connection.getresponse().read()
     before, start = memory_of(server), time.perf_counter()
-    connection.request("POST", "/api/clients/import", body(), headers, encode_chunked=True)
+    headers["Content-Length"] = str(sum(map(len, body())))  # see above
+    connection.request("POST", "/api/clients/import", body(), headers)
     response = connection.getresponse()
     answer = json.load(response)
     connection.close()
