@@ -30,10 +30,9 @@ from . import process
 
 log = logging.getLogger("clients_api")
 
-# One costs 2 to 5 % less than 3, 4, 6 or 8, which cost the same, but lets a change that waits for
-# the database keep everybody waiting. Of more than twice the cores and one granian warns. To
-# measure again: python -m benchmarks --systems "ours on granian" --operations get,list --threads 4
-THREADS = 4
+# Of 1, 2 and 4, in CPU time of a get, a list of 25 and a change: 180, 427 and 659 us; 205, 442 and
+# 763; 224, 471 and 814. With one, whoever waits to write would keep all others from reading.
+THREADS = 2
 LOGGER = "_granian"  # its name for it
 HEAD_BYTES = 65_536
 PIECE_BYTES = 16_384

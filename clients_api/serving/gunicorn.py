@@ -22,10 +22,11 @@ from clients_api.web.reading.routing import LINE_BYTES
 
 from . import process, worker
 
-# Of 3, 4, 6, 8 and 16, all cost the same within a tenth on get and list, and 16 have the longest
-# p99; of callers who stall it takes as many as there are threads to keep others waiting. To measure
-# again: python -m benchmarks --systems ours --operations get,list --threads 8
-THREADS = 8
+# Of 3, 4 and 8, in CPU time of a get, a list of 25 and a change: 353, 578 and 1,038 us; 357, 640 and
+# 998; 422, 722 and 951. More are in each other's way; fewer are sooner held by callers who stall, and
+# two are kept for those who read. To measure again:
+# python -m benchmarks --systems ours --operations get,"list 25",status --threads 8
+THREADS = 4
 CONNECTIONS = 1000
 RESERVED_FILES = 32
 DATABASE_FILES = 3  # of each thread: the database, its log, and where that is
