@@ -23,8 +23,8 @@ from clients_api.web.reading.routing import LINE_BYTES
 from . import process, worker
 
 # Of 3, 4 and 8, in CPU time of a get: 353, 357 and 422 us, with a p99 of 5.9, 6.3 and 9.7 ms. More
-# are in each other's way; fewer are sooner held by callers who stall, and two are kept for those who
-# read. To measure again: python -m benchmarks --systems ours --operations get --threads 8
+# are in each other's way; fewer are sooner held by callers who stall, and two are kept for those
+# who read. To measure again: python -m benchmarks --systems ours --operations get --threads 8
 THREADS = 4
 CONNECTIONS = 1000
 RESERVED_FILES = 32
