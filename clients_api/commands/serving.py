@@ -15,7 +15,7 @@ from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
 from clients_api.service import Service
 
-from .cli import service
+from .cli import say_where, service
 
 SYSTEMD_FD = 3  # sd_listen_fds(3): the first that it hands down
 
@@ -104,7 +104,11 @@ def serve(ctx: click.Context, bind: str, server: str, workers: int, threads: int
         from clients_api.serving.gunicorn import run
 
     app = service(ctx)
-    for name in migrating.migrate(app.database):
+    is_new = migrating.status(app.database)[1]
+    applied = migrating.migrate(app.database)
+    if is_new and applied:
+        say_where(app)
+    for name in applied:
         click.echo(f"Applied migration {name}.")
     _greet(app, bind)
     app.database.close_all()

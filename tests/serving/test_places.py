@@ -146,3 +146,16 @@ def test_without_the_extra_it_says_how_to_get_granian(tmp_path):
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "pip install 'clients-api[granian]'" in result.stderr
+
+
+def test_serve_says_which_database_it_serves_and_that_it_made_one(start_server):
+    # In the wrong folder it made an empty database without a word.
+    first = start_server()
+    path = first.folder / "clients.sqlite3"
+    said = first.log.read_text()
+    assert f"Made the database {path}.\n" in said
+    assert f"It serves the database {path}.\n" in said
+    assert "curl -H 'Authorization: Bearer KEY'" in said
+    assert first.stop() == 0
+    again = start_server(folder=first.folder)
+    assert "Made the database" not in again.log.read_text()
