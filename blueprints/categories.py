@@ -79,7 +79,7 @@ def set_category_team(body, id):
 
 @blp.put("/categories/<id:id>/migrate")
 @blp.arguments(CategoryMigrateSchema)
-@blp.response(200, CategorySchema, message="Category migrated successfully.")
+@blp.response(200, CategorySchema, message="Category resources migrated successfully.")
 def migrate_category(body, id):
     """Move all clients of a category to another."""
     return Category.migrate(id, body["target_id"])

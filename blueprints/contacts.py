@@ -5,10 +5,10 @@ from __future__ import annotations
 from clients_api.models import Contact
 from clients_api.schemas.base import DeletedRecordSchema
 from clients_api.schemas.contact import (
+    ContactChangeSchema,
     ContactCreateSchema,
     ContactListQuerySchema,
     ContactSchema,
-    PersonChangeSchema,
 )
 from clients_api.web.api import Blueprint
 from clients_api.web.operation import Resource
@@ -45,7 +45,7 @@ def create_contact(body):
 
 
 @blp.patch("/contacts/<id:id>")
-@blp.arguments(PersonChangeSchema, rules=Contact.problems)
+@blp.arguments(ContactChangeSchema, rules=Contact.problems)
 @blp.response(200, ContactSchema, message="Contact updated successfully.")
 def update_contact(body, id):
     """Update a contact; what is left out stays as it is."""
@@ -53,7 +53,7 @@ def update_contact(body, id):
 
 
 @blp.put("/contacts/<id:id>")
-@blp.arguments(PersonChangeSchema, rules=Contact.problems)
+@blp.arguments(ContactChangeSchema, rules=Contact.problems)
 @blp.response(200, ContactSchema, message="Contact updated successfully.")
 def put_contact(body, id):
     """Same as PATCH."""

@@ -101,8 +101,17 @@ class Contact(User):
 
     @classmethod
     def change(cls, id: int | None, **columns: Any) -> Record:
-        """Set columns of a contact; the rest stays. Raises NotFound, Invalid."""
+        """Set columns of a contact; the rest stays. Raises NotFound, Invalid, Conflict."""
         contact = cls.find(id)
+        if columns.get("client_id", contact["client_id"]) != contact["client_id"]:
+            if contact["account_owner"] == "yes":
+                raise Conflict(
+                    "The contact owns the account of its client, and can't be moved. "
+                    "Make another contact the account owner first."
+                )
+            if not Client.exists(columns["client_id"]):
+                raise Invalid(client_id="exists")
+            columns["type"] = "client"
         super().change(id, **columns)
         if contact["account_owner"] == "yes":
             Client.touch(contact["client_id"])  # which shows the name of its owner

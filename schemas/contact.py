@@ -83,6 +83,16 @@ class PersonChangeSchema(Schema):
     )
 
 
+class ContactChangeSchema(PersonChangeSchema):
+    """What may be changed of a contact; what is left out stays as it is."""
+
+    client_id = Id(
+        data_key="clientid",
+        allow_none=False,
+        metadata=told("The id of the client that it moves to; an account owner can't.", 12),
+    )
+
+
 class ContactCreateSchema(PersonChangeSchema):
     """A user of a client; without one a contact, whom a new client may promote."""
 

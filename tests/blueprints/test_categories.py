@@ -250,7 +250,7 @@ def test_migrate_moves_all_clients(api, make_category, make_client):
     stays = make_client()
     response = api.put(f"/categories/{source['id']}/migrate", {"target_id": target["id"]})
     assert response.status_code == 200
-    assert response.get_json()["message"] == "Category migrated successfully."
+    assert response.get_json()["message"] == "Category resources migrated successfully."
     assert response.get_json()["data"]["id"] == source["id"]
     assert response.get_json()["data"]["count"] == 0
     assert get(api, f"/categories/{target['id']}")["count"] == 3

@@ -277,3 +277,25 @@ def test_no_filter_that_is_left_blank_lists_all_but_search(api, path):
     assert names > {"page", "limit", "sort"}
     for name in names - {"search", "q", "cursor"}:
         assert name in expect_error(api.get(f"{path}?{name}="), 422)["errors"]
+
+
+def test_a_contact_moves_to_another_client_but_an_owner_does_not(api, make_client, make_contact):
+    first, second = make_client(), make_client()
+    contact = make_contact(clientid=first["id"], email="kim@acme.example")
+    path, body = f"/contacts/{contact['id']}", {**NAMES, "email": "kim@acme.example"}
+    moved = api.patch(path, {**body, "clientid": second["id"]}).get_json()["data"]
+    assert (moved["client"]["id"], moved["account_owner"]) == (second["id"], "no")
+    for wrong in (99, 0):
+        answer = api.patch(path, {**body, "clientid": wrong})
+        expect_error(answer, 422, clientid="The selected clientid is invalid.")
+    assert api.get(path).get_json()["data"]["client"]["id"] == second["id"]
+    assert api.patch(path, {**body, "clientid": second["id"]}).status_code == 200
+    owner = api.get(f"/contacts/{first['owner']['id']}").get_json()["data"]
+    body = {**NAMES, "email": owner["email"], "clientid": second["id"]}
+    answer = api.patch(f"/contacts/{owner['id']}", body)
+    assert "account owner first" in expect_error(answer, 409)["message"]
+    nobodys = make_contact(email="lee@acme.example")
+    body = {**NAMES, "email": "lee@acme.example", "clientid": first["id"]}
+    moved = api.patch(f"/contacts/{nobodys['id']}", body).get_json()["data"]
+    assert moved["client"]["id"] == first["id"]
+    assert api.put(f"/contacts/{nobodys['id']}/account-owner").status_code == 200

@@ -165,7 +165,7 @@ def test_categories_from_creation_to_deletion(api, make_client):
     make_client(client_categoryid=category["id"])
     assert "igrate" in expect_error(api.delete(path), 409)["message"]
     answer = api.put(f"{path}/migrate", form=[("target_id", "2")])
-    assert ok(answer, "Category migrated successfully.")["count"] == 0
+    assert ok(answer, "Category resources migrated successfully.")["count"] == 0
     assert ok(api.delete(path), "Category deleted successfully.") == {"id": category["id"]}
 
 
