@@ -131,7 +131,7 @@ def contacts(http: AuthenticatedClient, client: models.Client) -> None:
     assert contact.client is not None and contact.client.id == client.id
     listed = list_contacts.sync(client=http, client_id=client.id)
     assert len(of(models.ContactListAnswer, listed).data) == 2
-    person = models.PersonChange("Kim", "Lee", "kim@acme.example", position="Buyer")
+    person = models.ContactChange("Kim", "Lee", "kim@acme.example", position="Buyer")
     of(models.ContactAnswer, update_contact.sync(contact.id, client=http, body=person))
     read = of(models.ContactAnswer, get_contact.sync(contact.id, client=http)).data
     assert read.job_position == "Buyer"
