@@ -50,6 +50,7 @@ class Announcer:
             try:
                 signal.send(self.sender, client=told)
             except Exception:
+                # As above, whatever it was: a listener is a host's own code.
                 log.exception("A listener of %s failed", signal.name)
 
 

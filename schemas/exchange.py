@@ -150,7 +150,7 @@ def canonical_encoding(name: str) -> str | None:
         if found.startswith(("utf-16", "utf-32")) or ascii_.decode(found).encode() == ascii_:
             return "utf-8" if found == "utf-8-sig" else found
     except (LookupError, ValueError):
-        pass
+        return None  # no encoding, or none of text
     return None
 
 
