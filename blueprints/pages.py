@@ -9,12 +9,12 @@ from urllib.parse import quote
 import flask
 import flask_swagger_ui
 import orjson
-import peewee
 from markupsafe import escape
 
 from clients_api import web
 from clients_api.models import CustomField
-from clients_api.models.engines import migrating, sqlite
+from clients_api.models.engines import migrating
+from clients_api.models.engines.errors import DatabaseUnusable, NotMigrated
 from clients_api.openapi import document
 from clients_api.version import __version__
 from clients_api.web import current_app, request
@@ -99,9 +99,9 @@ def ready() -> dict[str, Any]:
     try:
         current_app.prepare()
         is_current = migrating.is_current(current_app.database)
-    except migrating.NotMigrated:
+    except NotMigrated:
         is_current = False
-    except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
+    except (DatabaseUnusable, *current_app.database.errors) as error:
         raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
     if not is_current:
         raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})

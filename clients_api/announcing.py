@@ -12,7 +12,7 @@ from . import signals
 from .models import Client
 from .models.changes import Changes
 from .models.client import reader
-from .models.engines import sqlite
+from .models.engines.current import database
 from .models.queries.record import Record
 from .models.queries.selection import Selection
 from .schemas.base import shape
@@ -38,7 +38,7 @@ class Announcer:
         try:
             for signal, client in _clients(changes):
                 self._send(signal, client)
-        except sqlite.ERRORS:
+        except database.obj.errors:
             # The change is stored: whoever made it must not be told otherwise.
             log.exception("Listeners were not told of all changes")
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from flask import Config
 
-from .models.engines import sqlite
+from .models.engines import opening
+from .models.engines.engine import Engine
 from .web.ratelimit import parse_rate
 
 ENV = "CLIENTS_API"
@@ -82,8 +83,7 @@ def _prefix(value: Any) -> str:
 def _database_url(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
-    sqlite.path_of(value, Path())
-    return value
+    return opening.check(value)
 
 
 def _rate(value: Any) -> str:
@@ -142,7 +142,7 @@ SETTINGS: dict[str, Setting] = {
     "DATABASE_URL": Setting(
         "sqlite:///<instance>/clients.sqlite3",
         _database_url,
-        "sqlite:///file (relative to the instance folder) or sqlite:////absolute/file",
+        opening.URLS,
         "The SQLite file.",
     ),
     "URL_PREFIX": Setting(
@@ -218,6 +218,14 @@ SETTINGS: dict[str, Setting] = {
 
 
 SECRETIVE = frozenset({"DATABASE_URL", "MAIL_URL"})  # whose values may have a password in them
+
+
+def opened(settings: Mapping[str, Any], instance: Path) -> Engine:
+    """Return the database of these settings, not yet opened. Raises BadSetting."""
+    try:
+        return opening.open_database(settings["DATABASE_URL"], instance, settings)
+    except ValueError as error:
+        raise BadSetting(f"{ENV}_DATABASE_URL can't be used: {error}") from None
 
 
 def instance_folder() -> Path:

@@ -16,8 +16,9 @@ from . import config, web
 from .announcing import Announcer
 from .blueprints import BLUEPRINTS, pages
 from .blueprints.metrics import blp as METRICS
-from .models.engines import files, migrating, sqlite
+from .models.engines import disk, migrating
 from .models.engines.current import using
+from .models.engines.engine import Engine
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
@@ -37,7 +38,7 @@ class Service(flask.Flask):
     request_class = messages.Request
     response_class = messages.Response
     url_rule_class = Rule
-    database: sqlite.Database
+    database: Engine
     api: Api
     metrics: metrics.Metrics | None = None
 
@@ -50,10 +51,9 @@ class Service(flask.Flask):
         self.url_map.converters |= {"id": RecordId, "title": TagTitle}
         self.url_map.merge_slashes = False  # would answer with a redirect, in HTML
         self.url_map.strict_slashes = False
-        path = sqlite.path_of(settings["DATABASE_URL"], instance)
-        self.database = sqlite.Database(path, settings["SQLITE_SYNCHRONOUS"])
+        self.database = config.opened(settings, instance)
         self._is_prepared = False
-        self._file: tuple[int, int] | None = None  # that is prepared
+        self._prepared: Any = None  # which database is
         self._preparing = threading.Lock()
         self.authenticate: Callable[[flask.Request], Caller | None] = KeyAuthenticator()
         self.repeats = Repeats(self.database.turns)
@@ -80,17 +80,17 @@ class Service(flask.Flask):
         with self._preparing:
             if not self._is_prepared:
                 self.begin()
-                self._file = files.identity(self.database.database)
+                self._prepared = self.database.identity()
                 self._is_prepared = True
 
     def after_fork(self) -> None:
         """Go on in a process that was forked; that its database is ready was found before.
 
-        To look again takes memory of each process. But it is ready only if it is the same file:
+        To look again takes memory of each process. But it is ready only if it is the same one:
         a worker may begin long after the server did, and an older one may have been restored.
         """
-        self.database.dispose()  # SQLite forbids connections that are carried across a fork
-        is_same = self._file == files.identity(self.database.database)
+        self.database.dispose()  # connections must not be carried across a fork
+        is_same = self._prepared == self.database.identity()
         self._is_prepared = self._is_prepared and is_same
 
     def begin(self) -> None:
@@ -196,7 +196,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, *, makes_folder: bool
         try:
             if not instance.is_dir():
                 instance.mkdir(mode=0o700, exist_ok=True)
-                files.give(instance, instance.parent)
+                disk.give(instance, instance.parent)
         except OSError as error:
             raise config.BadSetting(
                 f"The instance folder {instance} can't be made: {error.strerror}."

@@ -1,4 +1,4 @@
-"""What is stored: Peewee models over SQLite. Queries and rules are methods of the models."""
+"""What is stored: Peewee models. Queries and rules are methods of the models."""
 
 from .category import Category, CategoryUser
 from .client import Client, ClientTotal

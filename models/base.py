@@ -36,7 +36,8 @@ class BaseModel(peewee.Model):
     @classmethod
     def insert_row(cls, **columns: Any) -> int:
         """Insert a row of these columns and return its id. Raises peewee.IntegrityError."""
-        return _insert(*columns.values(), model=cls, columns=tuple(columns)).lastrowid
+        cursor = _insert(*columns.values(), model=cls, columns=tuple(columns))
+        return database.obj.inserted_id(cursor)
 
     @classmethod
     def update_row(cls, id: int | None, **columns: Any) -> bool:

@@ -9,6 +9,8 @@ import peewee
 
 from .base import BaseModel, now
 from .changes import note, note_renamed
+from .engines import words
+from .engines.current import database
 from .errors import Conflict, Invalid, NotFound
 from .queries.folding import fold, plain, slug
 from .queries.prepared import prepared
@@ -67,19 +69,20 @@ class Category(BaseModel):
         """Make a category. Raises Invalid for a name that its type has already."""
         moment = now()
         try:
-            id = cls.insert_row(
-                name=name,
-                name_key=fold(name),
-                name_plain=plain(name),
-                type=type,
-                visibility=visibility or "everyone",
-                description=description,
-                icon=icon,
-                system_default="no",
-                slug=slug(name),
-                created=moment,
-                updated=moment,
-            )
+            with database.obj.attempt():
+                id = cls.insert_row(
+                    name=name,
+                    name_key=fold(name),
+                    name_plain=plain(name),
+                    type=type,
+                    visibility=visibility or "everyone",
+                    description=description,
+                    icon=icon,
+                    system_default="no",
+                    slug=slug(name),
+                    created=moment,
+                    updated=moment,
+                )
         except peewee.IntegrityError as error:
             raise Invalid(name="name_taken") from error
         return cls.find(id)
@@ -102,7 +105,8 @@ class Category(BaseModel):
         if "name" in columns and _name.scalar(id) != columns["name"]:
             note_renamed(id)
         try:
-            changed = id and cls.update_row(id, **columns)
+            with database.obj.attempt():
+                changed = id and cls.update_row(id, **columns)
         except peewee.IntegrityError as error:
             raise Invalid(name="name_taken") from error
         if not changed:
@@ -125,7 +129,8 @@ class Category(BaseModel):
                 "To empty it, migrate its clients to another category."
             )
         try:
-            cls.delete_row(id)
+            with database.obj.attempt():
+                cls.delete_row(id)
         except peewee.IntegrityError as error:
             raise Conflict(
                 "The category still has clients. Migrate them to another category first."
@@ -182,8 +187,8 @@ def _name(id):
 
 @prepared
 def _default_id():
-    # Written out, not bound: for a bound value SQLite plans anew, each time, to see whether the
-    # partial index has the row.
+    # Written out, not bound: for a bound value it may be planned anew, each time, to see whether
+    # the partial index has the row.
     is_default = Category.system_default == peewee.SQL("'yes'")
     return Category.select(Category.id).where(Category.type == "client", is_default)
 
@@ -250,7 +255,7 @@ reader = Reader(
     conditions={
         "type": lambda value: Category.type == value,
         "visibility": lambda value: Category.visibility == value,
-        "search": lambda needle: peewee.fn.INSTR(Category.name_plain, needle) > 0,
+        "search": lambda needle: words.contains(Category.name_plain, needle),
     },
     sorts={"name": Category.name_plain, "type": Category.type, "created": Category.created},
 )

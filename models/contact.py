@@ -7,13 +7,14 @@ from typing import Any
 import peewee
 
 from .client import Client
+from .engines.current import database
 from .errors import Conflict, Invalid
 from .mail import Mail
 from .queries.composing import Row
 from .queries.folding import address_key
 from .queries.reader import Reader
 from .queries.record import Record
-from .queries.selection import Selection
+from .queries.selection import EVERY, Selection
 from .user import CLIENT, User, person_columns, person_conditions, person_needles, person_sorts
 
 
@@ -49,7 +50,7 @@ class Contact(User):
             return found
         selection = reader.select([("client_ids", tuple(client_ids))])
         place = reader.columns.index("client_id")
-        for row in selection.page(sort="id", descending=False, limit=-1, offset=0):
+        for row in selection.page(sort="id", descending=False, limit=EVERY, offset=0):
             found.setdefault(row[place], []).append(row)
         return found
 
@@ -71,15 +72,16 @@ class Contact(User):
     ) -> Record:
         """Make a user of a client, or without one a user of type `contact`. Raises Invalid."""
         try:
-            id = User.add(
-                type="contact" if client_id is None else "client",
-                role_id=CLIENT,
-                client_id=client_id,
-                first_name=first_name,
-                last_name=last_name,
-                email=email,
-                **columns,
-            )
+            with database.obj.attempt():
+                id = User.add(
+                    type="contact" if client_id is None else "client",
+                    role_id=CLIENT,
+                    client_id=client_id,
+                    first_name=first_name,
+                    last_name=last_name,
+                    email=email,
+                    **columns,
+                )
         except peewee.IntegrityError as error:
             raise Invalid(**cls.problems(client_id=client_id, email=email)) from error
         contact = cls.find(id)

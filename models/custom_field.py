@@ -10,6 +10,7 @@ import peewee
 
 from .base import BaseModel, now
 from .changes import note
+from .engines.current import database
 from .errors import Invalid
 from .queries.prepared import prepared
 from .queries.reader import Reader
@@ -70,16 +71,17 @@ class CustomField(BaseModel):
         if name is None:
             name = cls._free_name()
         try:
-            id = cls.insert_row(
-                name=name,
-                title=title,
-                type=type,
-                required=required or "no",
-                options=_json(options),
-                position=position or (_last_position.scalar() or 0) + 1,
-                created=moment,
-                updated=moment,
-            )
+            with database.obj.attempt():
+                id = cls.insert_row(
+                    name=name,
+                    title=title,
+                    type=type,
+                    required=required or "no",
+                    options=_json(options),
+                    position=position or (_last_position.scalar() or 0) + 1,
+                    created=moment,
+                    updated=moment,
+                )
         except peewee.IntegrityError as error:
             raise Invalid(name="taken") from error
         return cls.find(id)
@@ -148,7 +150,8 @@ class CustomValue(BaseModel):
     @classmethod
     def of_client(cls, client_id: int) -> dict[int, Any]:
         """Return the values that a client has by the id of their field."""
-        return dict(_of_client.all(client_id))
+        loaded = database.obj.loaded
+        return {field_id: loaded(value) for field_id, value in _of_client.all(client_id)}
 
     @classmethod
     def assign(cls, client_id: int | None, values: Mapping[int, Any]) -> None:
@@ -159,11 +162,11 @@ class CustomValue(BaseModel):
         for field_id, value in values.items():
             _clear(client_id, field_id)
             if value is not None:
-                _set(client_id, value, field_id)
+                _set(client_id, database.obj.stored(value), field_id)
 
 
 def _json(options: list[str] | None) -> str:
-    # Written as SQLite's JSON functions write, so that it can go out as it is.
+    # Written as the database's JSON functions write, so that it can go out as it is.
     return json.dumps(options or [], ensure_ascii=False, separators=(",", ":"))
 
 

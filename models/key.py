@@ -15,7 +15,7 @@ from .errors import Conflict
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
-from .queries.selection import Selection
+from .queries.selection import EVERY, Selection
 
 SCOPES = ("read", "write", "admin")  # each may do what those before it may
 PREFIX_LENGTH = 11  # of the key: shown in lists and logs, and by which its row is found
@@ -129,7 +129,7 @@ class ApiKey(BaseModel):
     @classmethod
     def live(cls) -> list[Record]:
         """Return the keys that are not revoked, oldest first."""
-        rows = cls.matching().page(sort="created", descending=False, limit=-1, offset=0)
+        rows = cls.matching().page(sort="created", descending=False, limit=EVERY, offset=0)
         return [Record(reader.columns, row) for row in rows]
 
 

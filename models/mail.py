@@ -147,7 +147,7 @@ _FIELDS = (
 )
 COLUMNS = column_names(_FIELDS)
 
-# Written out, not bound: only so does SQLite know that the partial index has all these rows.
+# Written out, not bound: only so is it known that the partial index has all these rows.
 _IS_PENDING = peewee.SQL("status = 'pending'")
 
 

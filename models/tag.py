@@ -8,6 +8,7 @@ import peewee
 
 from .base import BaseModel, now
 from .changes import note
+from .engines import words
 from .errors import Invalid, NotFound
 from .queries.folding import fold, plain
 from .queries.prepared import prepared
@@ -135,7 +136,7 @@ reader = Reader(
     "tag",
     Tag,
     (Tag.id, Tag.title, _COUNT.alias("count"), Tag.created, Tag.updated),
-    conditions={"search": lambda needle: peewee.fn.INSTR(Tag.title_plain, needle) > 0},
+    conditions={"search": lambda needle: words.contains(Tag.title_plain, needle)},
     sorts={"title": Tag.title_plain, "count": _COUNT, "created": Tag.created},
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 import peewee
 
 from .category import CategoryUser
+from .engines.current import database
 from .errors import Invalid
 from .mail import Mail
 from .queries.prepared import prepared
@@ -38,7 +39,8 @@ class TeamMember(User):
     def create(cls, *, email: str, send_email: str = "no", **columns: Any) -> Record:
         """Make a team member. Raises Invalid for a taken address."""
         try:
-            id = User.add(type="team", email=email, **columns)
+            with database.obj.attempt():
+                id = User.add(type="team", email=email, **columns)
         except peewee.IntegrityError as error:
             raise Invalid(email="taken") from error
         if send_email == "yes":

@@ -6,11 +6,14 @@ They share a table because an e-mail address belongs to one person only, whoever
 from __future__ import annotations
 
 import unicodedata
+from contextlib import nullcontext
 from typing import Any
 
 import peewee
 
 from .base import BaseModel, now
+from .engines import words
+from .engines.current import database
 from .errors import Invalid
 from .queries.folding import address_key, fold, plain
 from .queries.prepared import prepared
@@ -101,7 +104,8 @@ class User(BaseModel):
             known = dict(zip(DETAILS, kept, strict=True)) | values
             values["words"] = person_details(*(known[name] for name in DETAILS))
         try:
-            cls.update_row(id, **values)
+            with database.obj.attempt() if "email" in values else nullcontext():
+                cls.update_row(id, **values)
         except peewee.IntegrityError as error:
             raise Invalid(email="taken") from error
 
@@ -151,17 +155,13 @@ def person_conditions(user: Any) -> dict[str, Any]:
         "status": lambda value: user.status == value,
         "search": lambda name, address, text: (
             # The full name holds both names, and finds who is sought by first and last name.
-            _holds(user.first_name_key.concat(" ").concat(user.last_name_key), name)
-            | _holds(user.email_key, address)
+            words.contains(user.first_name_key.concat(" ").concat(user.last_name_key), name)
+            | words.contains(user.email_key, address)
             # As it is shown: the key has the other spelling of a domain, which has no capitals.
-            | _holds(user.email, text)
-            | _holds(peewee.fn.LOWER(user.phone), text)
+            | words.contains(user.email, text)
+            | words.contains(peewee.fn.LOWER(user.phone), text)
         ),
     }
-
-
-def _holds(text: Any, needle: Any) -> peewee.Expression:
-    return peewee.fn.INSTR(text, needle) > 0
 
 
 def person_needles(text: str) -> tuple[str, str, str]:

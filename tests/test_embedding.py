@@ -615,7 +615,7 @@ def add_migration(monkeypatch, tmp_path) -> Callable[[], None]:
     def add() -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(migrating.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "9999_more.py").write_text(
+        (folder / "sqlite" / "9999_more.py").write_text(
             "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (id INTEGER)')\n"
         )
         monkeypatch.setattr(migrating, "FOLDER", folder)

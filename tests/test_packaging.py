@@ -52,7 +52,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = folder / "checkout"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
     # What an older build has left of files that are no more used to be packed with the others.
-    for ghost in ("models/migrations/0002_removed.py", "static/old.js", "removed/__init__.py"):
+    for ghost in (
+        "models/migrations/sqlite/0002_removed.py",
+        "static/old.js",
+        "removed/__init__.py",
+    ):
         path = copy / "build" / "lib" / "clients_api" / ghost
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -99,7 +103,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel):
     }
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("clients_api/")}
     assert packed == sources, "also: what an older build has left is not in it"
-    parts = "py.typed static/docs.html models/migrations/0001_initial.py commands/keys.py"
+    parts = "py.typed static/docs.html models/migrations/sqlite/0001_initial.py commands/keys.py"
     for name in parts.split():
         assert f"clients_api/{name}" in packed
 

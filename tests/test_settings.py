@@ -20,7 +20,7 @@ CASES = {
         "sqlite:///<instance>/clients.sqlite3",
         ('"sqlite:///file.db"', "sqlite:///file.db"),
         ("sqlite:///env.db", "sqlite:///env.db"),
-        ["postgres://user:secret@host/db", "file.db", "sqlite:", "7", "", "sqlite:///a?mode=ro"],
+        ["mysql://user:secret@host/db", "file.db", "sqlite:", "7", "", "sqlite:///a?mode=ro"],
     ),
     "URL_PREFIX": (
         "/api",

@@ -13,8 +13,9 @@ import flask
 from flask.cli import with_appcontext
 
 from clients_api import config
-from clients_api.models.engines import migrating, sqlite
+from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
+from clients_api.models.engines.errors import DatabaseUnusable
 from clients_api.models.errors import DomainError
 from clients_api.service import Service, create_app
 from clients_api.version import __version__
@@ -77,16 +78,18 @@ class Group(click.Group):
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc] # of any kind
             raise
-        except (config.BadSetting, sqlite.DatabaseUnusable, DomainError) as error:
+        except (config.BadSetting, DatabaseUnusable, DomainError) as error:
             raise click.ClickException(printable(str(error))) from error
-        except sqlite.ERRORS as error:
-            path = service(ctx).database.database
-            raise click.ClickException(printable(sqlite.reason(error, path))) from error
         except BrokenPipeError:
             raise  # click ends quietly: whoever read the output has had enough
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(printable(f"{place}{error.strerror}")) from error
+        except Exception as error:
+            database = getattr(ctx.meta.get(SERVICE), "database", None)
+            if database is None or not isinstance(error, database.errors):
+                raise
+            raise click.ClickException(printable(database.reason(error))) from error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -126,8 +129,8 @@ def existing(ctx: click.Context) -> Service:
     """
     app = service(ctx, makes=False)
     if migrating.status(app.database)[1]:
-        raise sqlite.DatabaseUnusable(
-            f"There is no database {app.database.database}, or it is empty. clients-api migrate "
+        raise DatabaseUnusable(
+            f"There is no database {app.database.shown}, or it is empty. clients-api migrate "
             "would make one."
         )
     return app
@@ -135,7 +138,7 @@ def existing(ctx: click.Context) -> Service:
 
 def say_where(app: Service) -> None:
     """Say on stderr where a database was made."""
-    click.echo(printable(f"Made the database {app.database.database}."), err=True)
+    click.echo(printable(f"Made the database {app.database.shown}."), err=True)
 
 
 def _embedded(prefix: str | None) -> Service:

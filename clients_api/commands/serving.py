@@ -126,7 +126,7 @@ def _greet(app: Service, bind: str) -> None:
     is_file = bind.startswith("unix:")
     base = f"http://localhost{prefix}" if is_file else f"http://{bind}{prefix}"
     place = f" of the socket {bind.removeprefix('unix:')}" if is_file else ""
-    click.echo(f"It serves the database {app.database.database}.")
+    click.echo(f"It serves the database {app.database.shown}.")
     click.echo(f"The API is at {base}{place}, its documentation at {base}/docs.")
     with using(app.database):
         if not ApiKey.any():

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from peewee import sqlite3
 
 from clients_api.models.engines.current import using
 from clients_api.upkeep import backup as copies
@@ -23,7 +22,7 @@ from .printing import printable
 @click.pass_context
 def backup(ctx: click.Context, file: Path) -> None:
     """Copy the database to a new FILE, also while it is served."""
-    path = Path(existing(ctx).database.database)
+    path = existing(ctx).database.file("backup")
     with _progress("Copying") as progress:
         clients = copies.backup(path, file, progress)
     size = f"{file.stat().st_size:,} bytes"
@@ -43,8 +42,9 @@ def restore(ctx: click.Context, file: Path, as_it_was: bool) -> None:
     stay revoked, and mail that was sent since is not sent again, unless --as-it-was.
     """
     app = service(ctx)
+    path = app.database.file("restore")
     with _progress("Copying") as progress:
-        restored = copies.restore(Path(app.database.database), file, progress, as_it_was=as_it_was)
+        restored = copies.restore(path, file, progress, as_it_was=as_it_was)
     click.echo(printable(f"Restored {_counted(restored.clients, 'client')} from {file}."))
     if restored.kept:
         click.echo(printable(f"The replaced database is {restored.kept}."))
@@ -78,7 +78,7 @@ def _tell(undone: since.Undone | None, as_it_was: bool) -> None:
 def check(ctx: click.Context, repair: bool) -> None:
     """Look for damage; exit 1 if something is wrong."""
     db = existing(ctx).database
-    click.echo(f"SQLite {sqlite3.sqlite_version}, {db.database}")
+    click.echo(printable(db.described()))
     wrong = False
     with using(db):
         for finding in checking.findings(db, repair=repair):

@@ -11,7 +11,7 @@ import orjson
 from clients_api.models import Contact, CustomField
 from clients_api.models.contact import reader as contact_reader
 from clients_api.models.engines.current import using
-from clients_api.models.engines.sqlite import Database
+from clients_api.models.engines.engine import Engine
 from clients_api.models.queries.selection import Selection
 
 from .columns import COLUMNS, CONTACT_COLUMNS
@@ -21,7 +21,7 @@ BATCH = 500  # records that are read and written at once
 
 
 def export(
-    database: Database,
+    database: Engine,
     selection: Selection,
     form: str,
     written: Callable[[int], None] = lambda count: None,
@@ -73,7 +73,7 @@ def _shape(columns: tuple[str, ...], custom: list[str]) -> Callable[[tuple[Any, 
     return shaped
 
 
-def _contacts(db: Database, selection: Selection, clients: Any) -> Iterator[list[list[Any]]]:
+def _contacts(db: Engine, selection: Selection, clients: Any) -> Iterator[list[list[Any]]]:
     """Yield the users of the clients, client by client; without filters those of none as well."""
     id_place = selection.reader.stream_columns.index("id")
     while batch := clients.fetchmany(BATCH):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple, Protocol
 
 from clients_api.models import Category, Tag
-from clients_api.models.engines.sqlite import Database
+from clients_api.models.engines.engine import Engine
 
 from .client_rows import ClientRows
 from .columns import Known
@@ -80,14 +80,14 @@ class Import:
         self._dry_run = dry_run
         self._problem = problem
 
-    def run(self, database: Database, stream: BinaryIO, form: str) -> Report:
+    def run(self, database: Engine, stream: BinaryIO, form: str) -> Report:
         """Import a file of the format `form`. Raises BadFile; then nothing is imported.
 
         Where rows are wrong and it is not partial, nothing is either, and all counts but
         `failed` are 0.
         """
-        # That of the request, where one is open. Within a savepoint SQLite would keep a copy of the
-        # pages that each statement changes, in memory, until the last row.
+        # That of the request, where one is open. Within a savepoint a database may keep a copy of
+        # what each statement changes, in memory, until the last row.
         with database.transaction() as transaction:
             last_category, last_tag = Category.last_id(), Tag.last_id()
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from clients_api.models.engines import files
+from clients_api.models.engines import disk
 
 from .message import POLICY, one_line
 
@@ -68,10 +68,10 @@ class Folder:
         try:
             if not self._path.is_dir():
                 self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                files.give(self._path, self._database)
-                files.sync(self._path.parent)
+                disk.give(self._path, self._database)
+                disk.sync(self._path.parent)
             self._write(self._path / name, content)
-            files.sync(self._path)
+            disk.sync(self._path)
         except OSError as error:
             raise Unreachable(f"The folder {self._path} can't be written: {error}") from error
 
@@ -79,7 +79,7 @@ class Folder:
         # Made for its owner alone (mkstemp), and hidden until it is complete.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             try:
-                files.give(file.fileno(), self._database)
+                disk.give(file.fileno(), self._database)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from clients_api.mail.deliverer import Deliverer
 from clients_api.models import Mail
-from clients_api.models.engines import sqlite
 from clients_api.models.engines.current import using
+from clients_api.models.engines.errors import DatabaseUnusable
 from clients_api.models.queries.prepared import compose_all
 from clients_api.service import Service
 
@@ -27,7 +27,7 @@ def warm_up(app: Service) -> None:
         try:
             app.prepare()
             Mail.due_ids()
-        except (sqlite.DatabaseUnusable, *sqlite.ERRORS):
+        except (DatabaseUnusable, *app.database.errors):  # type: ignore[misc] # of a variable
             pass  # the workers look again, and say it to whoever asks
         app.database.close_all()
     # What is loaded now stays for good. A garbage collector that never touches it leaves its memory

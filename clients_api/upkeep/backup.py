@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import peewee
-
 from clients_api.models import Client
-from clients_api.models.engines import files, migrating, sqlite
+from clients_api.models.engines import disk, files, migrating
 from clients_api.models.engines.current import using
+from clients_api.models.engines.engine import Engine
+from clients_api.models.engines.errors import DatabaseUnusable
 
-from . import checking, since
+from . import since
 
 Progress = Callable[[int, int], None]
 
@@ -45,14 +45,14 @@ def backup(path: Path, target: Path, progress: Progress) -> int:
     if os.path.lexists(target):
         raise _taken(target)
     if not files.check_place(path):
-        raise sqlite.DatabaseUnusable(f"There is no database {path} yet.")
+        raise DatabaseUnusable(f"There is no database {path} yet.")
     files.check_place(target)
     with _beside(target) as copy:
         _copy(path, "mode=rw", copy, progress)
         clients = examine(copy, path)
-        files.sync(copy)
+        disk.sync(copy)
         _name(copy, target)
-    files.sync(target.parent)
+    disk.sync(target.parent)
     return clients
 
 
@@ -67,7 +67,7 @@ def restore(path: Path, file: Path, progress: Progress, *, as_it_was: bool = Fal
     path = path.resolve()
     there = files.check_place(path)
     if there and path.samefile(file):
-        raise sqlite.DatabaseUnusable(f"{file} is the database itself.")
+        raise DatabaseUnusable(f"{file} is the database itself.")
     with _beside(path) as copy:
         _copy(file, _access(file), copy, progress)
         clients = examine(copy, file)
@@ -75,23 +75,23 @@ def restore(path: Path, file: Path, progress: Progress, *, as_it_was: bool = Fal
         if there:
             _make_alike(copy, path)
         else:
-            files.give(copy, path.parent)
-        with _alone_with(path) as replaced:
+            disk.give(copy, path.parent)
+        with files.alone_with(path) as replaced:
             undone = _compare(replaced, copy, as_it_was) if there else since.Undone([], [])
-            files.sync(copy)
+            disk.sync(copy)
             kept = _set_aside(path)
             os.replace(copy, path)
-    files.sync(path.parent)
+    disk.sync(path.parent)
     return Restored(clients, kept, undone)
 
 
-def _compare(replaced: peewee.SqliteDatabase, copy: Path, as_it_was: bool) -> since.Undone | None:
+def _compare(replaced: Engine, copy: Path, as_it_was: bool) -> since.Undone | None:
     """Find out what comes back with the copy, and withhold it unless it is wanted so."""
-    db = sqlite.Database(copy)
+    db = files.Database(copy)
     try:
         try:
             undone = since.undone(replaced, db)
-        except sqlite.ERRORS:
+        except files.ERRORS:
             return None  # a damaged database, or one of long ago
         if not as_it_was:
             since.withhold(db, undone)
@@ -108,7 +108,7 @@ def _make_alike(copy: Path, path: Path) -> None:
             os.chown(copy, then.st_uid, then.st_gid)
         os.chmod(copy, stat.S_IMODE(then.st_mode))
     except PermissionError as error:
-        raise sqlite.DatabaseUnusable(
+        raise DatabaseUnusable(
             f"The database {path} belongs to user {then.st_uid} and group {then.st_gid}, to whom "
             "you can't give the restored one. Restore as that user, or as root."
         ) from error
@@ -120,14 +120,14 @@ def examine(path: Path, name: Path) -> int:
     Raises DatabaseUnusable for one that is damaged, empty, not ours or of a later version.
     """
     with files.as_it_is(path) as db, using(db):
-        _, is_new = migrating.inspect(db, name)
+        _, is_new = migrating.inspect(db, str(name))
         if is_new:
-            raise sqlite.DatabaseUnusable(f"The database {name} is empty.")
-        faults = files.faults(db) or checking.orphans(db)
-        if faults:
-            raise sqlite.DatabaseUnusable(
-                f"The database {name} is damaged: {faults[0].splitlines()[-1]}."
-            )
+            raise DatabaseUnusable(f"The database {name} is empty.")
+        for question in db.structure():
+            if faults := question.faults():
+                raise DatabaseUnusable(
+                    f"The database {name} is damaged: {faults[0].splitlines()[-1]}."
+                )
         return Client.select().count()
 
 
@@ -136,13 +136,13 @@ def _copy(source: Path, access: str, copy: Path, progress: Progress) -> None:
         with files.as_it_is(source, access) as db:
             files.copy(db, copy, progress)
             files.check_whole(db, source)
-    except sqlite.ERRORS as error:
-        raise sqlite.DatabaseUnusable(sqlite.reason(error, source)) from error
+    except files.ERRORS as error:
+        raise DatabaseUnusable(files.reason(error, source)) from error
 
 
 def _access(file: Path) -> str:
     # Alone, a file may lie where nothing can be written, as SQLite otherwise would beside it.
-    is_alone = not any(companion.exists() for companion in sqlite.companions(file))
+    is_alone = not any(companion.exists() for companion in files.companions(file))
     return "immutable=1" if is_alone else "mode=ro"
 
 
@@ -155,7 +155,7 @@ def _beside(target: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        for left in (path, *sqlite.companions(path)):
+        for left in (path, *files.companions(path)):
             left.unlink(missing_ok=True)
 
 
@@ -174,30 +174,11 @@ def _taken(target: Path) -> FileExistsError:
 
 
 def _migrate(copy: Path) -> None:
-    db = sqlite.Database(copy)
+    db = files.Database(copy)
     try:
         migrating.migrate(db)
     finally:
         db.close_all()
-
-
-@contextmanager
-def _alone_with(path: Path) -> Iterator[peewee.SqliteDatabase]:
-    """Keep all others from the database, its log written back, as far as it can be opened.
-
-    Yields it, open.
-    """
-    with files.as_it_is(path) as db:
-        try:
-            db.pragma("journal_mode", "delete")  # only who is alone may leave WAL mode
-            db.begin("EXCLUSIVE")
-        except sqlite.ERRORS as error:
-            # A damaged database, or none, can't be held; it must be possible to replace it.
-            if sqlite.is_busy(error):
-                raise sqlite.DatabaseUnusable(
-                    f"The database {path} is in use. Stop the server first."
-                ) from error
-        yield db
 
 
 def _set_aside(path: Path) -> Path | None:
@@ -210,8 +191,8 @@ def _set_aside(path: Path) -> Path | None:
             os.link(path, kept)
         except OSError:  # a file system without links
             shutil.copy2(path, kept)
-    for old, new in zip(sqlite.companions(path), sqlite.companions(kept), strict=True):
+    for old, new in zip(files.companions(path), files.companions(kept), strict=True):
         if old.exists():
             os.replace(old, new)
-    files.sync(path.parent)
+    disk.sync(path.parent)
     return kept if there else None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import peewee
 
 from clients_api.models import Client, ClientTotal, Mail
-from clients_api.models.client.search import INDEX as NAMES
-from clients_api.models.engines import files, migrating, sqlite, words
+from clients_api.models.engines import migrating
+from clients_api.models.engines.engine import Engine, Question
+from clients_api.models.engines.errors import Trouble
 
 REMEDY = "run clients-api check --repair"
 
 _TOTAL = (ClientTotal.status, ClientTotal.category_id, ClientTotal.count)
-_grams = peewee.Table("client_gram", ("gram", "count"))
 
 
 class Finding(NamedTuple):
@@ -27,93 +25,54 @@ class Finding(NamedTuple):
     remark: str = "ok"
 
 
-def findings(db: sqlite.Database, *, repair: bool = False) -> Iterator[Finding]:
+def findings(db: Engine, *, repair: bool = False) -> Iterator[Finding]:
     """Examine the current database, and yield what is found as it is found.
 
     In: `repair`, whether to make anew what is wrong and follows from the clients, which is not
-    done in a file that is damaged. Where migrations are pending, what is not known to be there is
-    not looked at. Raises peewee.OperationalError if the database is locked.
+    done in a database that is damaged. Where migrations are pending, what is not known to be there
+    is not looked at. Raises what is busy, if the database is locked.
     """
-    integrity = _ask("integrity", files.faults, db)
-    yield integrity
-    yield _ask("foreign keys", orphans, db)
-    migrations = _ask("migrations", _pending_migrations, db)
+    structure = [_ask(db, question) for question in db.structure()]
+    yield from structure
+    migrations = _ask(db, Question("migrations", lambda: _pending_migrations(db)))
     yield migrations
     if migrations.faults:
         return
-    for subject, question, make_anew in (
-        ("search index", _search_faults, _index_anew),
-        ("totals", _total_faults, _count_anew),
-    ):
-        finding = _ask(subject, question, db)
-        if finding.faults and repair and not integrity.faults:
-            make_anew(db)
-            finding = _ask(subject, question, db)._replace(remark="ok, repaired")
+    totals = Question("totals", lambda: _total_faults(db), lambda: _count_anew(db))
+    for question in (*db.derived(), totals):
+        finding = _ask(db, question)
+        if finding.faults and repair and question.repair and not structure[0].faults:
+            question.repair()
+            finding = _ask(db, question)._replace(remark="ok, repaired")
         yield finding
-    yield _ask("mail", _failed_mail, db)._replace(remark=f"ok, {_count_mail('pending')} pending")
+    mail = _ask(db, Question("mail", _failed_mail))
+    yield mail._replace(remark=f"ok, {_count_mail('pending')} pending")
 
 
-def _ask(
-    subject: str, question: Callable[[sqlite.Database], list[str]], db: sqlite.Database
-) -> Finding:
+def _ask(db: Engine, question: Question) -> Finding:
     try:
-        return Finding(subject, question(db))
-    except sqlite.ERRORS as error:
+        faults = question.faults()
+    except db.errors as error:
         # In a damaged file any question may stumble over the damage; that is an answer too.
-        if sqlite.is_busy(error):
+        if db.trouble(error) is Trouble.BUSY:
             raise
-        return Finding(subject, [str(error)])
+        faults = [str(error)]
+    else:
+        if question.repair:
+            faults = [f"{fault}, {REMEDY}" for fault in faults]
+    return Finding(question.subject, faults)
 
 
-def orphans(db: peewee.SqliteDatabase) -> list[str]:
-    """Say which rows refer to rows that are not there."""
-    return [
-        f"{count} of {table} refer to no {parent}"
-        for (table, parent), count in files.orphans(db).items()
-    ]
-
-
-def _pending_migrations(db: sqlite.Database) -> list[str]:
-    names, _ = migrating.inspect(db, Path(db.database))
+def _pending_migrations(db: Engine) -> list[str]:
+    names, _ = migrating.inspect(db, db.shown)
     return [f"{name} is pending, run clients-api migrate" for name in names]
 
 
-def _search_faults(db: sqlite.Database) -> list[str]:
-    faults = []
-    if not (sqlite.search_index_is_sound(db, NAMES) and _grams_are_sound(db)):
-        faults.append(f"differs from the names of the clients, {REMEDY}")
-    if not all(sqlite.search_index_is_sound(db, index) for index in words.TERMS.keys() - {NAMES}):
-        faults.append(f"differs from the words of the clients and their users, {REMEDY}")
-    return faults
-
-
-def _grams_are_sound(db: sqlite.Database) -> bool:
-    kept = _grams.select(_grams.gram, _grams.count).where(_grams.count != 0)
-    with db.atomic("DEFERRED"):
-        return dict(kept.bind(db).tuples()) == _counted_grams()
-
-
-def _counted_grams() -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for (name,) in Client.select(Client.name_key).tuples().iterator():
-        counted.update({name[i : i + size] for i in range(len(name)) for size in (1, 2)})
-    return counted
-
-
-def _index_anew(db: sqlite.Database) -> None:
-    with db.atomic():
-        for index in words.TERMS:
-            sqlite.rebuild_search_index(db, index)
-        _grams.delete().execute(db)
-        for row in _counted_grams().items():
-            _grams.insert([row], columns=[_grams.gram, _grams.count]).execute(db)
-
-
-def _total_faults(db: sqlite.Database) -> list[str]:
+def _total_faults(db: Engine) -> list[str]:
     kept = ClientTotal.select(*_TOTAL).where(ClientTotal.count != 0)
-    with db.atomic("DEFERRED"):
+    with db.reading():
         same = set(kept.tuples()) == set(_counted().tuples())
-    return [] if same else [f"differ from the number of the clients, {REMEDY}"]
+    return [] if same else ["differ from the number of the clients"]
 
 
 def _counted() -> peewee.ModelSelect:
@@ -122,13 +81,13 @@ def _counted() -> peewee.ModelSelect:
     ).group_by(Client.status, Client.category)
 
 
-def _count_anew(db: sqlite.Database) -> None:
+def _count_anew(db: Engine) -> None:
     with db.atomic():
         ClientTotal.delete().execute()
         ClientTotal.insert_from(_counted(), _TOTAL).execute()
 
 
-def _failed_mail(db: sqlite.Database) -> list[str]:
+def _failed_mail() -> list[str]:
     failed = _count_mail("failed")
     return [f"{failed} failed, see clients-api outbox"] if failed else []
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import peewee
-
 from clients_api.models import ApiKey, Mail
 from clients_api.models.base import now
-from clients_api.models.engines import sqlite
 from clients_api.models.engines.current import using
+from clients_api.models.engines.engine import Engine
 
 AT_ONCE = 500  # ids that are looked up together
 
@@ -26,8 +24,8 @@ class Undone(NamedTuple):
     mails: list[int]
 
 
-def undone(replaced: peewee.SqliteDatabase, copy: peewee.SqliteDatabase) -> Undone:
-    """Compare a database with the backup that is to replace it. Raises peewee.DatabaseError.
+def undone(replaced: Engine, copy: Engine) -> Undone:
+    """Compare a database with the backup that is to replace it. Raises what their `errors` are.
 
     The two are of one service if they have a key in common; otherwise nothing comes back.
     """
@@ -47,8 +45,8 @@ def undone(replaced: peewee.SqliteDatabase, copy: peewee.SqliteDatabase) -> Undo
     return Undone(back, [id for id in pending if id not in waiting])
 
 
-def withhold(copy: sqlite.Database, what: Undone) -> None:
-    """Revoke these keys in a backup, and note the mail as sent. Raises peewee.DatabaseError."""
+def withhold(copy: Engine, what: Undone) -> None:
+    """Revoke these keys in a backup, and note the mail as sent. Raises what their `errors` are."""
     with using(copy), copy.atomic():
         for prefix, _, revoked in what.keys:
             ApiKey.update({ApiKey.revoked: revoked, ApiKey.updated: now()}).where(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import flask
 import peewee
 
-from clients_api.models.engines import sqlite
+from clients_api.models.engines.errors import Trouble
 from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 from . import current_app
@@ -68,12 +68,14 @@ class KeyAuthenticator:
             if now - self._noted.get(identity.id, float("-inf")) < LAST_USED_STEP.total_seconds():
                 return
             self._noted[identity.id] = now
+        database = current_app.database
         try:
-            with current_app.database.not_waiting():
+            with database.not_waiting():
                 ApiKey.note_use(identity.id)
         except peewee.OperationalError as error:
             # A full disk or a busy writer must not keep anybody from reading.
-            level = logging.DEBUG if sqlite.is_busy(error) else logging.WARNING
+            is_busy = database.trouble(error) is Trouble.BUSY
+            level = logging.DEBUG if is_busy else logging.WARNING
             log.log(level, "The last use of key %s was not noted: %s", identity.prefix, error)
 
 

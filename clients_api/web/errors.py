@@ -11,7 +11,7 @@ import flask
 import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from clients_api.models.engines import migrating, sqlite
+from clients_api.models.engines.errors import DatabaseUnusable, NotMigrated, Trouble
 from clients_api.models.errors import BadFile, Conflict, NotFound
 
 from . import current_app, request
@@ -90,27 +90,34 @@ def _refusal(error: Exception) -> Refused:
             return Refused(HTTPStatus.CONFLICT, str(error))
         case HTTPException():
             return _http(error)
-        case migrating.NotMigrated():
+        case NotMigrated():
             log.error("%s", error)
             return _unavailable("The database is not migrated.")
-        case sqlite.DatabaseUnusable():
+        case DatabaseUnusable():
             log.error("%s", error)
             return _unavailable("The database can't be used.")
-        case _ if sqlite.is_busy(error):
-            return _unavailable("The database is busy.")
-        case _ if sqlite.is_full(error):
-            log.error("The database can't be used in request %s: %s", _request_id(), error)
-            if request.method in ("GET", "HEAD"):
-                return _unavailable("The database can't be used.")
-            return Refused(
-                HTTPStatus.INSUFFICIENT_STORAGE,
-                "The change could not be stored, and nothing was changed. "
-                f"Please tell the operator. Request id: {_request_id()}.",
-            )
+    if trouble := current_app.database.trouble(error):
+        return _troubled(trouble, error)
     log.error("Unexpected error in request %s", _request_id(), exc_info=error)
     return Refused(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"Something went wrong on our side. Request id: {_request_id()}.",
+    )
+
+
+def _troubled(trouble: Trouble, error: Exception) -> Refused:
+    if trouble is Trouble.BUSY:
+        return _unavailable("The database is busy.")
+    if trouble is Trouble.GONE:
+        log.error("The database does not answer in request %s: %s", _request_id(), error)
+        return _unavailable("The database does not answer.")
+    log.error("The database can't be used in request %s: %s", _request_id(), error)
+    if request.method in ("GET", "HEAD"):
+        return _unavailable("The database can't be used.")
+    return Refused(
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        "The change could not be stored, and nothing was changed. "
+        f"Please tell the operator. Request id: {_request_id()}.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import peewee
@@ -11,23 +12,23 @@ from clients_api.models.base import BaseModel, now
 from clients_api.models.category import Category
 from clients_api.models.changes import note, note_deleted
 from clients_api.models.custom_field import CustomValue
+from clients_api.models.engines.current import database
+from clients_api.models.engines.searching import Condition
 from clients_api.models.errors import Invalid, NotFound
 from clients_api.models.mail import Mail
-from clients_api.models.queries.composing import Condition
 from clients_api.models.queries.folding import address_key, fold, plain
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
-from clients_api.models.queries.words import details
+from clients_api.models.queries.words import details, word_needles
 from clients_api.models.tag import ClientTag
 
 from . import ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
-from .search import client_searches, search_condition
-from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
 NAME_LENGTH = 150
+KEY_LENGTH = 3 * NAME_LENGTH  # of a folded name: folding makes three characters of one, at most
 STATUSES = ("active", "suspended")
 DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
 
@@ -88,15 +89,18 @@ class Client(BaseModel):
         writes it), `created_before` (before), `updated_after`, `updated_before`.
         """
         conditions: list[Condition] = [(name, (value,)) for name, value in equal.items()]
-        if needle := (search or "").strip():
-            conditions.append(search_condition(needle))
-        if q and (found := word_condition(q, alone=not needle)):
-            conditions.append(found)
+        db = database.obj
+        if needle := plain((search or "").strip()):
+            is_short = len(needle) <= KEY_LENGTH
+            conditions.append(db.searching.name_condition(needle) if is_short else ("nothing", ()))
+        if q and (needles := word_needles(q)):
+            conditions.append(db.searching.word_condition(needles, alone=not needle))
         if email is not None:
             conditions.append(("email", (address_key(email),)))
         if keys := {fold(title) for title in tag}:
             conditions.append(("tag", tuple(sorted(keys))))
-        conditions += [("custom", pair) for pair in (custom or {}).items()]
+        for field_id, value in (custom or {}).items():
+            conditions.append(("custom", (field_id, db.stored(value))))
         return reader.select(conditions)
 
     @classmethod
@@ -121,8 +125,9 @@ class Client(BaseModel):
         category_id = columns.pop("category_id", None) or Category.default_id()
         moment = now()
         try:
-            id = cls._add(name, category_id, moment, **columns)
-            ownership.create_owner(id, first_name, last_name, email, moment)
+            with database.obj.attempt():
+                id = cls._add(name, category_id, moment, **columns)
+                ownership.create_owner(id, first_name, last_name, email, moment)
         except peewee.IntegrityError as error:
             raise Invalid(**cls.problems(category_id=category_id, email=email)) from error
         ClientTag.append(id, tags or ())
@@ -144,7 +149,8 @@ class Client(BaseModel):
         """Make a client without users, like one whose owner was deleted. Raises Invalid."""
         category_id = category_id or Category.default_id()
         try:
-            id = cls._add(company_name, category_id, now(), **columns)
+            with database.obj.attempt():
+                id = cls._add(company_name, category_id, now(), **columns)
         except peewee.IntegrityError as error:
             raise Invalid(category_id="exists") from error
         ClientTag.append(id, tags or ())
@@ -244,7 +250,8 @@ class Client(BaseModel):
     def _update(cls, id: int | None, **columns: Any) -> None:
         columns["updated"] = now()
         try:
-            changed = id and cls.update_row(id, **columns)
+            with database.obj.attempt() if "category_id" in columns else nullcontext():
+                changed = id and cls.update_row(id, **columns)
         except peewee.IntegrityError as error:
             raise Invalid(category_id="exists") from error
         if not changed:
@@ -272,16 +279,15 @@ def _words(columns: Mapping[str, Any]) -> str | None:
     return details(*(columns.get(name) for name in DETAILS))
 
 
-_words_searches = client_word_searches(Client)
 reader = Reader(
     "client",
     Client,
     client_columns(Client),
     join=lambda query: join_to_client(query, Client),
-    conditions=client_conditions(Client) | client_word_conditions(Client, _words_searches),
+    conditions=client_conditions(Client),
     sorts=client_sorts(Client),
     totals=ClientTotal,
-    searches=client_searches(Client) | _words_searches,
+    offer=lambda searching: searching.offer(Client),
     streamed=OWNER_COLUMNS,
 )
 

@@ -70,7 +70,7 @@ def _custom_fields(client: Any) -> peewee.Case:
 
 def join_to_client(query: peewee.ModelSelect, client: Any) -> peewee.ModelSelect:
     """Add to a select of clients the tables that the columns need."""
-    # Written out, not bound: only so does SQLite know that the partial index has all these rows.
+    # Written out, not bound: only so is it known that the partial index has all these rows.
     is_owner = Owner.account_owner == peewee.SQL("'yes'")
     return query.join_from(client, Category).join_from(
         client, Owner, peewee.JOIN.LEFT_OUTER, on=(Owner.client == client.id) & is_owner
@@ -84,7 +84,7 @@ def client_conditions(client: Any) -> dict[str, Any]:
         "category_id": lambda value: client.category == value,
         "owner_id": lambda value: _has_user(client, User.id == value, User.account_owner == "yes"),
         "email": lambda key: _has_user(client, User.email_key == key),
-        "nothing": lambda: peewee.SQL("0"),
+        "nothing": lambda: peewee.SQL("1 = 0"),
         "tag": lambda *keys: _has_tags(client, *keys),
         "created_after": lambda moment: client.created >= moment,
         "created_before": lambda moment: client.created < moment,
@@ -110,7 +110,7 @@ def _has_tags(client: Any, *keys: Any) -> peewee.Expression:
 
 def _has_value(client: Any, field_id: Any, value: Any) -> peewee.Expression:
     holders = CustomValue.select(CustomValue.client).where(
-        CustomValue.field == field_id, CustomValue.value == value
+        CustomValue.field == field_id, words.same_value(CustomValue.value, value)
     )
     return client.id.in_(holders)
 

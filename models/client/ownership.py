@@ -7,6 +7,7 @@ from typing import NamedTuple
 import peewee
 
 from clients_api.models.base import now
+from clients_api.models.engines.current import database
 from clients_api.models.errors import Invalid
 from clients_api.models.queries.folding import address_key
 from clients_api.models.queries.prepared import prepared
@@ -19,16 +20,17 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
     Raises peewee.IntegrityError for an address that is anybody else's.
     """
     try:
-        User.add(
-            type="client",
-            role_id=CLIENT,
-            client_id=client_id,
-            account_owner="yes",
-            first_name=first_name,
-            last_name=last_name,
-            email=email,
-            moment=moment,
-        )
+        with database.obj.attempt():
+            User.add(
+                type="client",
+                role_id=CLIENT,
+                client_id=client_id,
+                account_owner="yes",
+                first_name=first_name,
+                last_name=last_name,
+                email=email,
+                moment=moment,
+            )
     except peewee.IntegrityError:
         holder = _holder.one(address_key(email))
         if holder is None or holder[0] != "contact":
@@ -101,7 +103,7 @@ def _holder(key):
 
 @prepared
 def _owner(client_id):
-    # Written out, not bound: only so does SQLite know that the partial index has the row.
+    # Written out, not bound: only so is it known that the partial index has the row.
     return User.select(User.id).where(
         User.client == client_id, User.account_owner == peewee.SQL("'yes'")
     )

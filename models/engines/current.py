@@ -23,7 +23,7 @@ class CurrentDatabase(peewee.DatabaseProxy):
         """Do nothing: the context variable is the only place that knows the database."""
 
     @property
-    def obj(self) -> Any:  # ours (sqlite.py), which is more than Peewee's
+    def obj(self) -> Any:  # an Engine, which is Peewee's besides
         return _current.get()
 
 

@@ -17,7 +17,7 @@ _position = itemgetter(0)
 class Known:
     """What one connection knows. All of it is forgotten when anything in the database has changed.
 
-    Whether it has, the database says by a version (`sqlite.version`), in the same statement that
+    Whether it has, the database says by a version (`words.version`), in the same statement that
     counts what is not known: so what is returned is always as it is at that moment.
     """
 

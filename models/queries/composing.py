@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import peewee
 
 from clients_api.models.engines import words
+from clients_api.models.engines.current import database
+from clients_api.models.engines.searching import Offer, Search
 
 from .folding import plain
 from .prepared import Prepared
 from .record import column_names
 
 Row = tuple[Any, ...]
-Condition = tuple[str, tuple[Any, ...]]
 Shape = tuple[tuple[str, int], ...]
-
-FOUND = "found"  # the search for ids that are known
 
 BEYOND = {  # where a page begins that begins at or after a record, by whether it is descending
     ("at", False): operator.ge,
@@ -29,20 +27,7 @@ BEYOND = {  # where a page begins that begins at or after a record, by whether i
 }
 
 
-class Search(NamedTuple):
-    """A filter with an index of its own. Each function takes the values of a condition.
-
-    `ids` is the query of what the index finds, as the column `id`; `size` an expression: the JSON
-    text of these ids, if they are few, or else their number; `holds` tests the `column` of a single
-    record, without the index, and `is_slow` where that costs more than to look a hit up. Where the
-    ids are given, that is all there is.
-    """
-
-    ids: Callable[..., peewee.Query]
-    size: Any = None
-    column: Any = None
-    holds: Any = None
-    is_slow: bool = False
+NOTHING = Offer({}, {})
 
 
 class Composer:
@@ -55,9 +40,10 @@ class Composer:
     every record meets (None: all are); `conditions`, for each filter a function from parameters
     to a condition; `sorts`, for each sort the expression (never null) to order by; `totals`, a
     table in which triggers keep the counts of records by some of the filters, if there is one;
-    `searches`, filters with an index of their own, one of which at most is in a selection;
-    `streamed`, what a stream reads behind the other columns; `needles`, what the filter `search`
-    takes, where it is none of those searches, of what somebody looks for.
+    `offer`, from an engine's way of searching to its filters for text, among them searches, one of
+    which at most is in a selection; `streamed`, what a stream reads behind the other columns;
+    `needles`, what the filter `search` takes, where the model has one itself, of what somebody
+    looks for.
     """
 
     def __init__(
@@ -71,7 +57,7 @@ class Composer:
         conditions: Mapping[str, Callable[..., Any]],
         sorts: Mapping[str, Any],
         totals: type[peewee.Model] | None = None,
-        searches: Mapping[str, Search] = MappingProxyType({}),
+        offer: Callable[[Any], Offer] = lambda searching: NOTHING,
         streamed: tuple[Any, ...] = (),
         needles: Callable[[str], Row] = lambda text: (plain(text),),
     ) -> None:
@@ -82,7 +68,8 @@ class Composer:
         self.stream_columns = column_names((*columns, *streamed))
         self.sorts = sorts
         self.needles = needles
-        self.searches = {**searches, FOUND: Search(words.ids_in)}
+        self._offer = offer
+        self._offered: dict[Any, Offer] = {}
         self._selected = columns
         self._streamed = streamed
         self._join = join
@@ -94,6 +81,22 @@ class Composer:
         self.stream = Prepared(self._compose_stream)
         self.total = Prepared(self._compose_total)
         self.size = Prepared(self._compose_size)
+
+    @property
+    def searches(self) -> Mapping[str, Search]:
+        """The filters with an index of their own, which the current database offers."""
+        return self._offers.searches
+
+    @property
+    def _offers(self) -> Offer:
+        searching = database.obj.searching
+        if searching not in self._offered:
+            self._offered[searching] = self._offer(searching)
+        return self._offered[searching]
+
+    def _condition(self, name: str, values: list[Any]) -> Any:
+        compose = self._conditions.get(name) or self._offers.conditions[name]
+        return compose(*values)
 
     def _compose_by_id(self, id: Any) -> peewee.Query:
         return self._rows().where(self.id == id, *self._scope)
@@ -108,7 +111,7 @@ class Composer:
         rest = iter(values)
         given = [(name, [next(rest) for _ in range(count)]) for name, count in where]
         searches = [(self.searches[name], own) for name, own in given if name in self.searches]
-        others = [self._conditions[name](*own) for name, own in given if name not in self.searches]
+        others = [self._condition(name, own) for name, own in given if name not in self.searches]
         return searches, others + self._scope
 
     def _filtered(
@@ -184,9 +187,9 @@ class Composer:
     ) -> peewee.Query:
         ids = self.model.select(self.id)
         for hits in found:
-            # CROSS is how SQLite is told to begin with what was found, and not to walk the list.
+            # To begin with what was found, and not to walk the list.
             hits = hits.alias("hit")
-            ids = ids.from_(peewee.Join(hits, self.model, "CROSS JOIN", on=hits.c.id == self.id))
+            ids = ids.from_(words.driven_by(hits, self.model, hits.c.id == self.id))
         return (ids.where(_all(conditions)) if conditions else ids).order_by(*order)
 
     def _walked(

@@ -26,7 +26,7 @@ class Param(peewee.Node):
 class Prepared:
     """A Peewee query composed once and executed many times.
 
-    Composing a query costs Peewee some ten times what SQLite needs to run it. A prepared query is
+    Composing a query costs Peewee some ten times what SQLite takes to run it. A prepared query is
     composed on first use, with a `Param` for each positional argument, and kept as SQL; from then
     on only values are bound. Keyword arguments are the query's *shape*: they are hashable, take
     part in composing, and each shape is kept apart.
@@ -56,10 +56,16 @@ class Prepared:
     def __call__(self, *values: Any, **shape: Any) -> Any:
         """Bind `values`, execute, and return the DB-API cursor."""
         db = database.obj
+        return db.execute_sql(*self._bound(db, values, shape))
+
+    def stream(self, *values: Any, **shape: Any) -> Any:
+        """Do the same in a `snapshot`; of many rows few are in memory at once."""
+        db = database.obj
+        return db.stream(*self._bound(db, values, shape))
+
+    def _bound(self, db: Any, values: Any, shape: Any) -> tuple[str, list[Any]]:
         sql, slots = self._compile(db.__class__, len(values), **shape)
-        return db.execute_sql(
-            sql, [values[slot.index] if type(slot) is Param else slot for slot in slots]
-        )
+        return sql, [values[slot.index] if type(slot) is Param else slot for slot in slots]
 
     def one(self, *values: Any, **shape: Any) -> tuple[Any, ...] | None:
         """Return the first row as a tuple, or None."""

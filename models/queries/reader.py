@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from clients_api.models.engines.searching import Condition
 from clients_api.models.errors import NotFound
 
-from .composing import Composer, Condition
+from .composing import Composer
 from .record import Record
 from .selection import Selection
 

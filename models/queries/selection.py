@@ -9,8 +9,9 @@ from typing import Any
 
 from clients_api.models.engines.current import database
 from clients_api.models.engines.known import Known
+from clients_api.models.engines.searching import FOUND, Condition
 
-from .composing import FOUND, Composer, Condition, Row, Shape
+from .composing import Composer, Row, Shape
 
 # What it costs to look a hit up by its id and to sort it, in steps down a list that test the next
 # record; where they find what they test in the list's own index, they cost far less.
@@ -19,6 +20,7 @@ LOOKUP_INDEX_STEPS = 16
 # What it costs to look a hit up and count it, in records that are counted by testing all.
 LOOKUP_COUNT_STEPS = 9
 
+EVERY = 2**63 - 1  # as a limit
 DEEP = 1000  # records, of which to skip more costs more than to look for a known place
 
 
@@ -90,7 +92,7 @@ class Selection:
 
     def stream(self) -> Any:
         """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""
-        return self.reader.stream(*self._values, where=self._where, tested=self._finds_many)
+        return self.reader.stream.stream(*self._values, where=self._where, tested=self._finds_many)
 
     def _rows(self, last: tuple[Any, ...], part: tuple[int, ...], how: dict[str, Any]) -> list[Row]:
         # `part` is the limit, and the offset where there is one: so many hits have to be found.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 
 from .folding import address_key, plain
 
-CERTAIN = 32  # characters, by which the index finds a word; of a longer one the rest is compared
 _GAPS = re.compile(r"(?<=[0-9])[-./()+]+(?=[0-9])")
 _NUMBER = re.compile(r"[-./()+0-9]*[0-9][-./()+0-9]*")
 
@@ -48,8 +45,3 @@ def _needle(word: str) -> tuple[str, str]:
         return word, _GAPS.sub("", word)
     digits = re.sub("[^0-9]", "", word)
     return (word if len(digits) > 2 else digits), digits
-
-
-def more_needles(needles: Iterable[tuple[str, str]]) -> str:
-    """Write needles as the JSON text that a query takes."""
-    return json.dumps(list(needles), ensure_ascii=False)

@@ -288,7 +288,7 @@ def test_what_may_make_a_database_says_where(run, tmp_path, monkeypatch, words):
 def test_an_older_database_is_left_to_serve_and_migrate(run, folder, tmp_path, monkeypatch):
     migrations = tmp_path / "migrations"
     shutil.copytree(migrating.FOLDER, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "9999_next.py").write_text(
+    (migrations / "sqlite" / "9999_next.py").write_text(
         "def up(migrator, db):\n    pass\n\n\ndef down(migrator, db):\n    pass\n"
     )
     monkeypatch.setattr(migrating, "FOLDER", migrations)

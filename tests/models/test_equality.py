@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -133,8 +134,8 @@ def test_tags_that_differ_in_accents_are_two(api, make_client):
 def older(tmp_path: Path, monkeypatch) -> Path:
     """Make a database of the version before the keys of today."""
     folder = tmp_path / "older"
-    folder.mkdir()
-    (folder / "0001_initial.py").write_text((migrating.FOLDER / "0001_initial.py").read_text())
+    (folder / "sqlite").mkdir(parents=True)
+    shutil.copy(migrating.FOLDER / "sqlite" / "0001_initial.py", folder / "sqlite")
     path = tmp_path / "clients.sqlite3"
     with monkeypatch.context() as patch:
         patch.setattr(migrating, "FOLDER", folder)

@@ -24,7 +24,7 @@ from clients_api.models.engines.current import using
 MODELS = [
     model for model in vars(models).values() if isinstance(model, type) and issubclass(model, Model)
 ]
-ALL = sorted(file.stem for file in migrating.FOLDER.glob("0*.py"))
+ALL = sorted(file.stem for file in (migrating.FOLDER / "sqlite").glob("0*.py"))
 
 
 def columns_of(app, model: type[Model]) -> tuple[dict[str, bool], dict[str, bool]]:
@@ -123,7 +123,7 @@ def test_processes_that_migrate_at_once_all_succeed(tmp_path):
 def test_a_migration_that_was_killed_half_way_starts_again(app, make_client, monkeypatch, tmp_path):
     client = make_client()
     with_newer_migration(monkeypatch, tmp_path)
-    more = migrating.FOLDER / "9000_more.py"
+    more = migrating.FOLDER / "sqlite" / "9000_more.py"
     whole = more.read_text()
     more.write_text(whole + "    print('half', flush=True)\n    import time; time.sleep(60)\n")
     script = (

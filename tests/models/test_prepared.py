@@ -8,6 +8,7 @@ import peewee
 import pytest
 from conftest import Caller, issue_key
 
+from clients_api.models.engines import sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.queries.prepared import Prepared, compose_all, prepared
 
@@ -19,13 +20,13 @@ class Word(peewee.Model):
 
 @pytest.fixture
 def words():
-    database = peewee.SqliteDatabase(":memory:")
+    database = sqlite.Database(":memory:")
     with using(database), Word.bind_ctx(database):
         database.create_tables([Word])
         for text in ("a", "bb", "cc", "ddd"):
             Word.create(text=text, length=len(text))
         yield database
-        database.close()
+        database.close_all()
 
 
 def counting(compose):
@@ -116,7 +117,7 @@ def test_writes_are_prepared_too(words):
 
 def test_a_query_runs_on_the_database_that_is_current(words):
     query, composed = counting(by_length)
-    other = peewee.SqliteDatabase(":memory:")
+    other = sqlite.Database(":memory:")
     assert len(query.all(1, 3)) == 4
     with using(other):
         with Word.bind_ctx(other):
@@ -124,7 +125,7 @@ def test_a_query_runs_on_the_database_that_is_current(words):
         assert query.all(1, 3) == []
     assert len(query.all(1, 3)) == 4
     assert len(composed) == 1
-    other.close()
+    other.close_all()
 
 
 def test_threads_share_what_is_composed(words):

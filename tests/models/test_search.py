@@ -8,8 +8,8 @@ import pytest
 from conftest import expect_error
 
 from clients_api.models import Client
-from clients_api.models.client import search as client_search
 from clients_api.models.engines.current import using
+from clients_api.models.engines.sqlite.names import FEW
 from clients_api.models.queries import selection
 
 NAMES = [
@@ -212,7 +212,7 @@ def test_long_needles_are_found_in_few_names_and_in_many(app, monkeypatch):
     monkeypatch.setattr(selection, "DEEP", 50)
     with using(app.database):
         with app.database.atomic():
-            for number in range(client_search.FEW + 100):
+            for number in range(FEW + 100):
                 Client.register_ownerless(company_name=f"Common Name {number}, number {number}")
         for needle, hits in (
             ("n", 600),

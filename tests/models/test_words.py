@@ -14,8 +14,8 @@ from test_search_random import EXAMPLES, by_cursor, by_number
 
 from clients_api.commands.cli import cli
 from clients_api.models import Client, Contact, Tag
-from clients_api.models.engines import sqlite, words
 from clients_api.models.engines.current import using
+from clients_api.models.engines.sqlite import checking, words
 from clients_api.models.queries.folding import plain
 
 ACME = {
@@ -54,7 +54,7 @@ def test_what_is_indexed_by_the_hundred_is_indexed_once(app):
                 Client.remove(id)
             if id % 100 in (0, 1):
                 indexes = words.TERMS
-                assert all(sqlite.search_index_is_sound(app.database, name) for name in indexes)
+                assert all(checking.search_index_is_sound(app.database, name) for name in indexes)
         assert Client.matching(q="n99").total() == 0  # which was the hundredth
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from conftest import Caller, Server, children_of, expect_error, heeding_modes, issue_key
 
-from clients_api.models.engines import sqlite
+from clients_api.models.engines.sqlite import database as sqlite
 
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 

@@ -15,8 +15,8 @@ from conftest import Server
 from test_load import Line, at_once, make_client
 
 from clients_api.models import Client
-from clients_api.models.engines import sqlite
 from clients_api.models.engines.current import using
+from clients_api.models.engines.sqlite import database as sqlite
 
 pytestmark = pytest.mark.slow
 

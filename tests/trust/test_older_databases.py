@@ -28,7 +28,7 @@ from clients_api.models.queries.words import details, person_details
 from clients_api.upkeep.checking import findings
 
 SCALE = int(os.environ.get("TRUST_SCALE", "1"))
-MIGRATIONS = migrating.FOLDER
+MIGRATIONS = migrating.FOLDER / "sqlite"
 VERSIONS = sorted(file.stem for file in MIGRATIONS.glob("0*.py"))
 # For each version a file with rows in every table, as the service of that version stored them.
 ROWS = Path(__file__).parent / "databases"
@@ -61,9 +61,9 @@ def database_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
 
     def make(version: str) -> Path:
         older = tmp_path / "older"
-        older.mkdir()
+        (older / "sqlite").mkdir(parents=True)
         for name in VERSIONS[: VERSIONS.index(version) + 1]:
-            shutil.copy(MIGRATIONS / f"{name}.py", older)
+            shutil.copy(MIGRATIONS / f"{name}.py", older / "sqlite")
         path = tmp_path / "instance" / "clients.sqlite3"
         path.parent.mkdir()
         with monkeypatch.context() as patch:
@@ -147,9 +147,11 @@ def test_a_database_of_each_version_becomes_one_of_the_newest(database_of, templ
 def add_migration(monkeypatch, tmp_path: Path, *lines: str) -> Path:
     """Let the program be one migration ahead, which does these lines; return their folder."""
     folder = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(MIGRATIONS, folder / "sqlite", ignore=shutil.ignore_patterns("__pycache__"))
     body = "".join(f"    {line}\n" for line in lines)
-    (folder / "9000_more.py").write_text(f"import time\n\n\ndef up(migrator, db):\n{body}")
+    (folder / "sqlite" / "9000_more.py").write_text(
+        f"import time\n\n\ndef up(migrator, db):\n{body}"
+    )
     monkeypatch.setattr(migrating, "FOLDER", folder)
     return folder
 
@@ -188,7 +190,7 @@ def test_a_migration_that_fails_changes_nothing(
     assert result.stderr.startswith(start)
     assert result.stderr.count("\n") == 1
     assert (contents(path), schema(path)) == (before, old)
-    monkeypatch.setattr(migrating, "FOLDER", MIGRATIONS)
+    monkeypatch.setattr(migrating, "FOLDER", MIGRATIONS.parent)
     expect_whole(path, before, template)
 
 

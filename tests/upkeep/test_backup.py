@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from conftest import ROOT, Caller, issue_key
 
 from clients_api.commands.cli import cli
-from clients_api.models.engines import files, migrating
+from clients_api.models.engines import migrating
+from clients_api.models.engines.sqlite import files
 from clients_api.upkeep import backup
 
 
@@ -333,10 +334,10 @@ def test_restoring_a_missing_file_is_wrong_usage(app, copy):
 def with_newer_migration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the program be one migration ahead of all databases that were made before."""
     folder = tmp_path / "migrations"
-    folder.mkdir()
-    for file in migrating.FOLDER.glob("0*.py"):
-        (folder / file.name).write_text(file.read_text())
-    (folder / "9000_more.py").write_text(
+    (folder / "sqlite").mkdir(parents=True)
+    for file in (migrating.FOLDER / "sqlite").glob("0*.py"):
+        (folder / "sqlite" / file.name).write_text(file.read_text())
+    (folder / "sqlite" / "9000_more.py").write_text(
         "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
     )
     monkeypatch.setattr(migrating, "FOLDER", folder)

@@ -18,7 +18,8 @@ from conftest import ROOT, free_port, heeding_modes, issue_key
 from gunicorn.app.base import BaseApplication
 
 from clients_api.commands.cli import cli
-from clients_api.models.engines import files, migrating
+from clients_api.models.engines import migrating
+from clients_api.models.engines.sqlite import files
 
 COMMANDS = ("serve", "migrate", "migrate --check", "keys list", "check")
 
@@ -250,7 +251,9 @@ def test_a_file_of_no_bytes_is_a_new_database(app, file):
 def test_asking_whether_a_new_database_is_migrated_makes_no_file(app, file):
     file.unlink()
     result = CliRunner().invoke(cli, ["migrate", "--check"], obj=app)
-    pending = [f"pending: {file.stem}" for file in sorted(migrating.FOLDER.glob("0*.py"))]
+    pending = [
+        f"pending: {file.stem}" for file in sorted((migrating.FOLDER / "sqlite").glob("0*.py"))
+    ]
     assert (result.exit_code, result.stdout.splitlines()) == (1, pending)
     assert not file.exists()
 

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from test_backup import with_newer_migration
 
 from clients_api.commands.cli import cli
-from clients_api.models.client.search import INDEX as NAMES
 from clients_api.models.engines import sqlite
+from clients_api.models.engines.sqlite import checking
+from clients_api.models.engines.sqlite.names import INDEX as NAMES
 
 
 def check(app, *options: str) -> tuple[int, dict[str, str]]:
@@ -79,7 +80,7 @@ def damage(app, *statements: str) -> None:
 )
 def test_an_index_that_differs_from_the_clients_is_found(app, make_client, name, statement):
     make_client(client_company_name=name)
-    assert sqlite.search_index_is_sound(app.database, NAMES)
+    assert checking.search_index_is_sound(app.database, NAMES)
     damage(app, statement)
     status, said = check(app)
     assert (status, said["search index"]) == (
@@ -140,7 +141,7 @@ def test_a_locked_index_is_not_taken_for_a_bad_one(app, make_app):
     other = sqlite.Database(app.database.database)
     try:
         with other.atomic(), app.database.not_waiting(), pytest.raises(peewee.OperationalError):
-            sqlite.search_index_is_sound(app.database, NAMES)
+            checking.search_index_is_sound(app.database, NAMES)
     finally:
         other.close_all()
 

@@ -302,7 +302,7 @@ def test_an_unexpected_fault_is_500_with_a_request_id_and_no_trace(broken, caplo
 
 
 def test_a_busy_database_is_503_with_retry_after(make_app, monkeypatch):
-    monkeypatch.setattr("clients_api.models.engines.sqlite.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("clients_api.models.engines.engine.BUSY_SECONDS", 0.2)
     app = make_app()
     api = Caller(app, issue_key(app))
     api.get("/clients")

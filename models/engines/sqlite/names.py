@@ -11,25 +11,21 @@ from typing import Any
 
 import peewee
 
-from clients_api.models.engines import words
-from clients_api.models.queries.composing import Condition, Search
-from clients_api.models.queries.folding import plain
+from clients_api.models.engines.searching import Condition, Search
+
+from . import words
 
 INDEX = "client_search"
 LONG = 8  # characters; of shorter needles no part is much sooner found than the whole
 PART = 5  # characters of the part that a long needle is found by
-LONGEST = 3 * 150  # characters of a folded name: folding makes three of one, at most
 FEW = 500  # names that are looked at one by one, and hits whose ids are kept
 
 _grams = peewee.Table("client_gram", ("gram", "count"))
 _count = peewee.fn.COUNT(peewee.SQL("*"))
 
 
-def search_condition(text: str) -> Condition:
-    """Return the filter for a part of the company name, which is trimmed and not empty."""
-    needle = plain(text)
-    if len(needle) > LONGEST:
-        return "nothing", ()
+def name_condition(needle: str) -> Condition:
+    """Return the filter for a part of the company name, which is not empty."""
     if len(needle) < words.TRIGRAM:
         return "search_short", (needle,)
     if len(needle) < LONG:

@@ -9,37 +9,37 @@ clients, which is built on this module.
 from __future__ import annotations
 
 import functools
+import json
 import operator
 from typing import Any
 
 import peewee
 
-from clients_api.models.engines import words
-from clients_api.models.queries.composing import Condition, Search
-from clients_api.models.queries.words import CERTAIN, more_needles, word_needles
-from clients_api.models.tag import ClientTag, Tag
-from clients_api.models.user import User
+from clients_api.models.engines.searching import Condition, Search
 
-from .search import FEW, INDEX, are_few
+from . import words
+from .names import FEW, INDEX, are_few
 
+CERTAIN = 32  # characters, by which the index finds a word; of a longer one the rest is compared
 MOST_LOOKED_UP = 5  # words
 _indexed = peewee.Table("words_indexed", ("source", "id"))
+User = peewee.Table("user", ("id", "client_id", "words"))
+Tag = peewee.Table("tag", ("id", "title_plain"))
+ClientTag = peewee.Table("client_tag", ("client_id", "tag_id"))
 
 
-def word_condition(text: str, *, alone: bool) -> Condition | None:
-    """Return the filter for words; None where there are none.
+def word_condition(needles: list[tuple[str, str]], *, alone: bool) -> Condition:
+    """Return the filter for words.
 
-    In: whether it is the only search of a selection. Its values are pairs of needles that are
-    looked up and, behind them, those that are compared in what these find.
+    In: the needles of each; whether it is the only search of a selection. Its values are pairs of
+    needles that are looked up and, behind them, those that are compared in what these find.
     """
-    if not (needles := word_needles(text)):
-        return None
     long = [pair for pair in needles if min(map(len, pair)) >= words.TRIGRAM]
     looked_up = long[:MOST_LOOKED_UP] or needles[:1]
     more = [pair for pair in needles if pair not in looked_up or len(pair[0]) > CERTAIN]
     values = [part[:CERTAIN] for pair in looked_up for part in pair]
     if more:
-        values.append(more_needles(more))
+        values.append(json.dumps(more, ensure_ascii=False))
     return f"{'' if alone else 'and_'}words{'' if long else '_short'}", tuple(values)
 
 
@@ -125,12 +125,14 @@ def _sources(client: Any, find: Any, name: Any, detail: Any) -> list[peewee.Quer
     new = client.select(client.id).where(client.id > _last("client"), _in(client.words, detail))
     hits = find("user_words", detail).alias("hit")
     joined = peewee.Join(hits, User, "CROSS JOIN", on=hits.c.id == User.id)
-    users = peewee.Select((joined,), (User.client.alias("id"),)).where(User.client.is_null(False))
-    new_users = User.select(User.client).where(
-        User.id > _last("user"), User.client.is_null(False), _in(User.words, detail)
+    users = peewee.Select((joined,), (User.client_id.alias("id"),)).where(
+        User.client_id.is_null(False)
+    )
+    new_users = User.select(User.client_id).where(
+        User.id > _last("user"), User.client_id.is_null(False), _in(User.words, detail)
     )
     tags = Tag.select(Tag.id).where(_in(Tag.title_plain, name))
-    tagged = ClientTag.select(ClientTag.client).where(ClientTag.tag.in_(tags))
+    tagged = ClientTag.select(ClientTag.client_id).where(ClientTag.tag_id.in_(tags))
     return [names, own, new, users, new_users, tagged]
 
 
@@ -167,9 +169,11 @@ def _holds(client: Any, id: Any, name: Any, detail: Any) -> peewee.Expression:
 def _has(client: Any, name: Any, detail: Any) -> peewee.Expression:
     """Compose whether a client has a needle, in the order of what it costs to look."""
     user = User.alias("of_client")
-    users = user.select(user.id).where(user.client == client.id, _in(user.words, detail))
-    title = Tag.select(Tag.title_plain).where(Tag.id == ClientTag.tag)
-    tags = ClientTag.select(ClientTag.tag).where(ClientTag.client == client.id, _in(title, name))
+    users = user.select(user.id).where(user.client_id == client.id, _in(user.words, detail))
+    title = Tag.select(Tag.title_plain).where(Tag.id == ClientTag.tag_id)
+    tags = ClientTag.select(ClientTag.tag_id).where(
+        ClientTag.client_id == client.id, _in(title, name)
+    )
     own = _in(client.name_key, name) | _in(peewee.fn.COALESCE(client.words, ""), detail)
     return own | peewee.fn.EXISTS(users) | peewee.fn.EXISTS(tags)
 

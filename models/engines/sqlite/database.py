@@ -1,0 +1,173 @@
+"""The SQLite file that is served: its connections, and whose turn it is to write."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import peewee
+from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
+
+from clients_api.models.engines import engine
+from clients_api.models.engines.known import Known
+
+from . import codes, files
+from .base import SqliteEngine
+
+TRY_AGAIN_SECONDS = 0.0005
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class Database(SqliteEngine):
+    """A SQLite file, with one connection a thread that is kept until the thread or process ends.
+
+    In: the file's path, and how surely a commit is on the disk (`full` or `normal`, SQLite's
+    synchronous pragma). Nothing is opened until the first query.
+    """
+
+    def __init__(self, path: str | Path, synchronous: str = "full") -> None:
+        self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._open_lock = threading.Lock()
+        super().__init__(
+            Path(path),
+            str(path),
+            timeout=engine.BUSY_SECONDS,
+            lock_type="IMMEDIATE",
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": synchronous,
+                "foreign_keys": 1,
+                "journal_size_limit": WAL_LIMIT_BYTES,
+                "temp_store": "memory",
+                # Of each thread's connection, in kibibytes; the system's cache lies behind it.
+                "cache_size": -4000,
+            },
+            cached_statements=512,
+            # A connection is used by its own thread only, but closed by whoever ends the process.
+            check_same_thread=False,
+            factory=_Connection,
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        conn = super()._connect()
+        with self._open_lock:
+            self._open.add(conn)
+        self._of_thread.closing = _Closing(conn)
+        self._of_thread.known = Known()
+        return conn
+
+    @property
+    def known(self) -> Known:
+        return Known() if self.connection().in_transaction else self._of_thread.known
+
+    def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
+        """Begin a transaction; where another process writes, try again and again.
+
+        SQLite would do so by itself, but ever more seldom, up to a tenth of a second apart, while
+        others come and are let in: of many writers some would wait long. Raises what is busy
+        after BUSY_SECONDS, or past the deadline, a time of the monotonic clock.
+        """
+        deadline = deadline or time.monotonic() + engine.BUSY_SECONDS
+        with self.not_waiting():
+            while True:
+                try:
+                    return super().begin(lock_type)
+                except peewee.OperationalError as error:
+                    if not codes.is_busy(error) or time.monotonic() > deadline:
+                        raise
+                time.sleep(TRY_AGAIN_SECONDS)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[engine.Engine]:
+        db = Database(self.database)
+        try:
+            # What has to be sorted may be as long as the table.
+            db.execute_sql("PRAGMA temp_store = file")
+            db.begin("DEFERRED")
+            # SQLite takes the snapshot with the first read.
+            db.execute_sql("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            yield db
+        finally:
+            db.close_all()
+
+    @contextmanager
+    def not_waiting(self) -> Iterator[None]:
+        self.execute_sql("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            self.execute_sql(f"PRAGMA busy_timeout = {engine.BUSY_SECONDS * 1000}")
+
+    def renew_if_stale(self, error: Exception) -> None:
+        # A connection that was opened while the file could not be written never writes, and SQLite
+        # lets those of a process share some of that: only a new process is sure to write again.
+        if codes.code(error) != sqlite3.SQLITE_READONLY:
+            return
+        path = Path(self.database)
+        places = (path.parent, path, *filter(Path.exists, files.companions(path)))
+        if all(os.access(place, os.W_OK) for place in places):
+            self.close()
+            if self.on_stale is not None and not self.is_stale:
+                self.on_stale()
+            self.is_stale = True
+
+    def rollback(self) -> None:
+        """Undo the transaction, unless SQLite has: it does where a commit finds the disk full.
+
+        To roll back what is gone would be an error, and hide the one that says why.
+        """
+        if self.connection().in_transaction:
+            super().rollback()
+
+    def alone(self, what: str, *, wait: bool = False) -> AbstractContextManager[bool]:
+        return files.lock(Path(f"{self.database}-{what}.lock"), self.owner, what, wait)
+
+    @contextmanager
+    def look(self) -> Iterator[engine.Engine | None]:
+        path = Path(self.database)
+        if not files.check_place(path):
+            yield None
+            return
+        with files.as_it_is(path) as found:
+            yield found
+            files.check_whole(found, path)
+
+    @contextmanager
+    def migrating(self) -> Iterator[None]:
+        # Others may do the same at this moment: then one of the two is refused, and looks again.
+        files.make_file(Path(self.database))
+        yield
+
+    def identity(self) -> Any:
+        return files.identity(self.database)
+
+    def close_all(self) -> None:
+        with self._open_lock:
+            for conn in list(self._open):
+                conn.close()
+            self._open.clear()
+        self.dispose()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that weak references can point to."""
+
+
+class _Closing:
+    """Closes a thread's connection as the thread ends.
+
+    A connection refers to itself, by its cache of statements, and by itself would stay open until
+    the garbage collector comes by: a server with a thread a request could run out of files.
+    """
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+
+    def __del__(self) -> None:
+        self._conn.close()
