@@ -143,7 +143,7 @@ SETTINGS: dict[str, Setting] = {
         "sqlite:///<instance>/clients.sqlite3",
         _database_url,
         opening.URLS,
-        "The SQLite file.",
+        "The SQLite file, or the PostgreSQL database (extra `postgresql`).",
     ),
     "URL_PREFIX": Setting(
         "/api", _prefix, "a path such as /api or /crm/api", "Under which the API is served."

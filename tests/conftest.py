@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -34,6 +34,7 @@ from clients_api.service import Service
 
 ROOT = Path(__file__).parents[1]
 SERVE = [sys.executable, "-m", "clients_api", "serve"]
+PORT = "TESTS_POSTGRESQL_PORT"
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -48,10 +49,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["gunicorn", "granian"],
         help="Which server the tests start; `-m live` chooses those that start one.",
     )
+    parser.addoption(
+        "--engine",
+        default="sqlite",
+        choices=["sqlite", "postgresql"],
+        help="Which database the tests use; postgresql is one that they start and throw away.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     Server.kind = config.getoption("--server")
+    if config.getoption("--engine") != "postgresql":
+        return
+    from cluster import Cluster, Running
+
+    if PORT in os.environ:
+        Engine.cluster = Running(int(os.environ[PORT]))
+    else:
+        # Nothing is lost here by a power cut: without waiting for the disk all is sooner done.
+        fast = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
+        Engine.cluster = Engine.started = Cluster(**fast, autovacuum="off")
+        os.environ[PORT] = str(Engine.cluster.port)  # for those that run the tests in parallel
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if Engine.started is not None:
+        Engine.started.remove()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,6 +86,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         only = item.get_closest_marker("only")
         if only is not None and only.args[0] != Server.kind:
             item.add_marker(pytest.mark.skip(f"{only.args[0]} alone: {only.args[1]}"))
+        file = item.get_closest_marker("file")
+        if file is not None and Engine.cluster is not None:
+            item.add_marker(pytest.mark.skip(f"of a database that is a file: {file.args[0]}"))
         if "start_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.live)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
@@ -75,13 +101,46 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+class Engine:
+    """Which database the tests use: a server's, or a file in each instance folder."""
+
+    cluster: ClassVar[Any] = None
+    started: ClassVar[Any] = None  # which is stopped in the end
+
+    @classmethod
+    def settings(cls, folder: Path) -> dict[str, str]:
+        """Return the setting of an instance folder's database, which is made if it is new."""
+        if cls.cluster is None:
+            return {}
+        mark = folder / ".database"
+        if not mark.exists():
+            mark.write_text(cls.cluster.create())
+        return {"DATABASE_URL": cls.cluster.url(mark.read_text())}
+
+    @classmethod
+    def copy(cls, template: Path, folder: Path) -> None:
+        """Give an instance folder a database that is migrated."""
+        if cls.cluster is None:
+            shutil.copy(template, folder / "clients.sqlite3")
+        else:
+            name = cls.cluster.create((template.parent / ".database").read_text())
+            (folder / ".database").write_text(name)
+
+    @classmethod
+    def drop(cls, folder: Path) -> None:
+        """Drop the database of an instance folder, which else would stay until the end."""
+        if (mark := folder / ".database").exists():
+            cls.cluster.drop(mark.read_text())
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database, which tests copy: migrating anew for each would cost them minutes."""
     folder = tmp_path_factory.mktemp("template")
-    app = create_app({"INSTANCE_PATH": folder})
+    app = create_app({"INSTANCE_PATH": folder, **Engine.settings(folder)})
     migrating.migrate(app.database)
-    app.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    if Engine.cluster is None:
+        app.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     app.database.close_all()
     return folder / "clients.sqlite3"
 
@@ -94,12 +153,13 @@ def make_app(template: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]
     def make(**settings: Any) -> Service:
         folder = tmp_path / f"instance{len(made)}"
         folder.mkdir()
-        shutil.copy(template, folder / "clients.sqlite3")
+        Engine.copy(template, folder)
         # Nothing is lost here by a power cut: without waiting for the disk all is sooner done.
         defaults = {
             "INSTANCE_PATH": folder,
             "RATELIMIT_ENABLED": False,
             "SQLITE_SYNCHRONOUS": "normal",
+            **Engine.settings(folder),
         }
         made.append(create_app(defaults | settings))
         return made[-1]
@@ -107,6 +167,7 @@ def make_app(template: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]
     yield make
     for app in made:
         app.database.close_all()
+        Engine.drop(Path(app.instance_path))
 
 
 @pytest.fixture
@@ -174,10 +235,12 @@ def api(app: Service) -> Caller:
 def shared_api(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """A caller with an admin key of one service for all tests of a file: many, and only askers."""
     folder = tmp_path_factory.mktemp("shared")
-    shutil.copy(template, folder / "clients.sqlite3")
-    app = create_app({"INSTANCE_PATH": folder, "RATELIMIT_ENABLED": False})
+    Engine.copy(template, folder)
+    settings = {"INSTANCE_PATH": folder, "RATELIMIT_ENABLED": False, **Engine.settings(folder)}
+    app = create_app(settings)
     yield Caller(app, issue_key(app))
     app.database.close_all()
+    Engine.drop(folder)
 
 
 @pytest.fixture
@@ -287,7 +350,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         variables = {name: value for name, value in os.environ.items() if "CLIENTS_API" not in name}
-        variables |= {f"CLIENTS_API_{name}": value for name, value in environment.items()}
+        settings = Engine.settings(folder) | environment
+        variables |= {f"CLIENTS_API_{name}": value for name, value in settings.items()}
         variables |= {"CLIENTS_API_INSTANCE_PATH": str(folder)}
         bind = f"127.0.0.1:{self.port}"
         with self.log.open("w") as log:

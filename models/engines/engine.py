@@ -90,7 +90,7 @@ class Engine:
             raise Busy("Others are writing")
         changes = self._of_thread.changes = self.observe()
         try:
-            with self.atomic(deadline=deadline):
+            with self.atomic(deadline=deadline, patiently=patiently):
                 yield
         except self.errors as error:
             self.renew_if_stale(error)

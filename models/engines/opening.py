@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .engine import Engine
 
-URLS = "sqlite:///file (relative to the instance folder) or sqlite:////absolute/file"
+POSTGRESQL = ("postgresql", "postgres")
+DRIVER = "psycopg"
+URLS = (
+    "sqlite:///file (relative to the instance folder), sqlite:////absolute/file or "
+    "postgresql://user@host,host2/name?target_session_attrs=read-write"
+)
 
 
 def check(url: str) -> str:
     """Return the URL of a database. Raises ValueError for what is none."""
-    _path(url, Path())
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        _path(rest, Path())
+    elif scheme not in POSTGRESQL or not rest:
+        raise ValueError(URLS)
     return url
 
 
-def _path(url: str, folder: Path) -> Path:
-    scheme, _, rest = url.partition(":///")
-    if scheme != "sqlite" or not rest or "?" in rest:
+def _path(rest: str, folder: Path) -> Path:
+    if not rest.startswith("/") or rest == "/" or "?" in rest:
         raise ValueError(URLS)
-    return folder / rest
+    return folder / rest.removeprefix("/")
 
 
 def open_database(url: str, folder: Path, settings: Mapping[str, Any]) -> Engine:
     """Return the database that a URL means; nothing is opened until the first query.
 
-    In: the folder of what is relative, and all settings. Raises ValueError.
+    In: the folder of what is relative, and all settings. Raises ValueError, whose text is a line
+    that says what to do, where the engine is not installed.
     """
-    from . import sqlite
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        from . import sqlite
 
-    return sqlite.Database(_path(url, folder), settings["SQLITE_SYNCHRONOUS"])
+        return sqlite.Database(_path(rest, folder), settings["SQLITE_SYNCHRONOUS"])
+    if importlib.util.find_spec(DRIVER) is None:
+        raise ValueError(
+            "PostgreSQL's driver is not installed: pip install 'clients-api[postgresql]', or in a "
+            "checkout pip install -e '.[postgresql]'."
+        )
+    from . import postgresql
+
+    return postgresql.Database(f"{POSTGRESQL[0]}://{rest}", folder)

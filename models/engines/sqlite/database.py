@@ -66,7 +66,12 @@ class Database(SqliteEngine):
     def known(self) -> Known:
         return Known() if self.connection().in_transaction else self._of_thread.known
 
-    def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
+    def begin(
+        self,
+        lock_type: str | None = None,
+        deadline: float | None = None,
+        patiently: bool = False,
+    ) -> None:
         """Begin a transaction; where another process writes, try again and again.
 
         SQLite would do so by itself, but ever more seldom, up to a tenth of a second apart, while

@@ -1,0 +1,325 @@
+"""The PostgreSQL database that is served: its connections, and whose turn it is to write."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+import weakref
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import peewee
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from clients_api.models.engines import engine
+from clients_api.models.engines.engine import Engine, Question
+from clients_api.models.engines.errors import DatabaseUnusable, Trouble
+from clients_api.models.engines.known import Known
+
+from . import checking, codes, connecting, searching, words
+
+OLDEST = 130000  # has pg_current_snapshot, and a pg_trgm that needs no superuser
+EXTENSION = "pg_trgm"
+WRITE_LOCK = 0x636C69656E7473  # the key of whoever writes, of all processes
+REPEATED = ("SELECT", "(SELECT", "WITH", "BEGIN")  # with no harm, if nobody knows how it ended
+_SYNCHRONOUS = "SyncRepWaitForLSN"  # the function of the server that waits for a standby
+
+
+class Database(Engine, peewee.PostgresqlDatabase):
+    """A database of a PostgreSQL server, with one connection a thread, which is kept.
+
+    A transaction that writes begins with a lock that only one in all processes has: so nothing is
+    read in it that another one is about to change, and events come in the order of their ids.
+
+    In: the URL, as libpq takes it; a folder of the service's own; whether a transaction may be idle
+    for as long as it likes. Nothing is opened until the first query. Raises ValueError.
+    """
+
+    name = "postgresql"
+    landmark = "client_total"
+    errors = codes.ERRORS
+    words: ClassVar[Any] = words
+    searching: ClassVar[Any] = searching
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
+        self._open_lock = threading.Lock()
+        self._url = url
+        self._given = connecting.parameters(url)
+        self.shown = connecting.shown(self._given)
+        self.owner = folder
+        Engine.__init__(self)
+        peewee.PostgresqlDatabase.__init__(self, self.shown, prefer_psycopg3=True)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = connecting.opened(self._given)
+        connection.add_notice_handler(self._noted)
+        with self._open_lock:
+            self._open.add(connection)
+        self._of_thread.closing = _Closing(connection)
+        self._of_thread.known = Known()
+        self._of_thread.is_uncertain = False
+        return connection
+
+    def _noted(self, notice: psycopg.errors.Diagnostic) -> None:
+        # Then a commit succeeds, and yet may be lost.
+        if notice.source_function == _SYNCHRONOUS:
+            self._of_thread.is_uncertain = True
+
+    @property
+    def known(self) -> Known:
+        if self.in_transaction():
+            return Known()
+        self.connection()
+        return self._of_thread.known
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Execute a statement; one that only reads once more, if its connection was lost before."""
+        try:
+            return super().execute_sql(sql, params)
+        except self.errors:
+            if self.is_closed() or not self.connection().closed or self.in_transaction():
+                raise
+            self.close()
+            if not sql.startswith(REPEATED):
+                raise
+        return super().execute_sql(sql, params)
+
+    def begin(
+        self,
+        isolation: str | None = None,
+        deadline: float | None = None,
+        patiently: bool = False,
+    ) -> None:
+        """Begin a transaction: one that writes, as soon as it is its turn, or of an isolation.
+
+        Raises what is busy after the time that a lock is waited for, or past the deadline, a time
+        of the monotonic clock.
+        """
+        if isolation:
+            self.execute_sql(f"BEGIN ISOLATION LEVEL {isolation}")
+            return
+        steps = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+        left = (deadline or time.monotonic() + engine.BUSY_SECONDS) - time.monotonic()
+        if left < engine.BUSY_SECONDS - 1:
+            steps.append(f"SET LOCAL lock_timeout = {max(1, int(left * 1000))}")
+        if patiently:
+            steps.append("SET LOCAL idle_in_transaction_session_timeout = 0")
+        # All in one message, and the snapshot of each statement after it is of later.
+        steps.append(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+        try:
+            self.execute_sql("; ".join(steps))
+        except self.errors:
+            self.rollback()
+            raise
+
+    def commit(self) -> None:
+        """Commit. Raises what is gone where nobody knows whether that has lasted."""
+        super().commit()
+        if self._of_thread.is_uncertain:
+            self._of_thread.is_uncertain = False
+            raise peewee.OperationalError(
+                psycopg.OperationalError("no standby has confirmed the commit")
+            )
+
+    def rollback(self) -> None:
+        """Undo the transaction, unless it is gone with its connection, or never began."""
+        if self.is_closed() or self.connection().closed:
+            return
+        if self.connection().info.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
+
+    def renew_if_stale(self, error: Exception) -> None:
+        # The server that was written to is a standby by now; another one may be written.
+        if codes.state(error) == codes.READ_ONLY and not self.in_transaction():
+            self.close()
+
+    def reading(self) -> AbstractContextManager[Any]:
+        return self.atomic("REPEATABLE READ READ ONLY")
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        if not self.in_transaction():
+            yield
+            return
+        self.execute_sql("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            if not self.connection().closed:
+                self.execute_sql("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+            raise
+        self.execute_sql("RELEASE SAVEPOINT attempt")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Engine]:
+        db = _Snapshot(self._url, self.owner)
+        try:
+            db.begin("REPEATABLE READ READ ONLY")
+            # The snapshot is taken with the first statement.
+            db.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1")
+            yield db
+        finally:
+            db.close_all()
+
+    @contextmanager
+    def not_waiting(self) -> Iterator[None]:
+        self.execute_sql("SET lock_timeout = 1")
+        try:
+            yield
+        finally:
+            if not self.connection().closed:
+                self.execute_sql("RESET lock_timeout")
+
+    @contextmanager
+    def alone(self, what: str, *, wait: bool = False) -> Iterator[bool]:
+        # On a connection of its own, which ends with the process that holds it.
+        with contextlib.closing(connecting.opened(self._given)) as connection:
+            connection.execute("SET lock_timeout = 0")
+            call = "pg_advisory_lock(%s, %s)" if wait else "pg_try_advisory_lock(%s, %s)"
+            keys = (WRITE_LOCK & 0x7FFFFFFF, zlib.crc32(what.encode()) & 0x7FFFFFFF)
+            query = call.replace("%s", "%s::int4")
+            row = connection.execute(f"SELECT {query}", keys).fetchone()
+            yield wait or bool(row and row[0])
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        return codes.trouble(error)
+
+    def reason(self, error: Exception) -> str:
+        return codes.reason(error, self.shown)
+
+    @contextmanager
+    def look(self) -> Iterator[Engine | None]:
+        try:
+            self._check()
+        except self.errors as error:
+            raise DatabaseUnusable(self.reason(error)) from error
+        yield self
+
+    def _check(self) -> None:
+        info = self.connection().info
+        if info.server_version < OLDEST:
+            raise DatabaseUnusable(
+                f"The database {self.shown} is of PostgreSQL {info.server_version // 10000}; "
+                f"it has to be {OLDEST // 10000} or later."
+            )
+        if (encoding := info.parameter_status("server_encoding")) != "UTF8":
+            raise DatabaseUnusable(
+                f"The database {self.shown} has the encoding {encoding}; it has to be UTF8: "
+                "createdb --encoding=UTF8 --template=template0."
+            )
+
+    def tables(self) -> set[str]:
+        return set(self.get_tables())
+
+    @contextmanager
+    def migrating(self) -> Iterator[None]:
+        with self.alone("migrations", wait=True):
+            self._extend()
+            yield
+
+    def _extend(self) -> None:
+        query = f"SELECT 1 FROM pg_extension WHERE extname = '{EXTENSION}'"
+        if self.execute_sql(query).fetchone():
+            return
+        try:
+            self.execute_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
+        except peewee.PeeweeException as error:
+            if self.trouble(error):
+                raise
+            raise DatabaseUnusable(
+                f"The database {self.shown} needs the extension {EXTENSION}, which "
+                "can't be made: install postgresql-contrib, or let its owner or a superuser run "
+                f"CREATE EXTENSION {EXTENSION}."
+            ) from error
+
+    def identity(self) -> Any:
+        return self.shown
+
+    def inserted_id(self, cursor: Any) -> int | None:
+        row = cursor.fetchone()
+        return None if row is None else row[0]
+
+    def stored(self, value: Any) -> Any:
+        return _json(value)
+
+    def loaded(self, stored: Any) -> Any:
+        return json.loads(stored)
+
+    def file(self, what: str) -> Path:
+        raise DatabaseUnusable(
+            f"The database {self.shown} is no file: its own tools make and restore backups of it, "
+            "pg_dump -Fc and pg_restore."
+        )
+
+    def described(self) -> str:
+        version = self.connection().info.parameter_status("server_version")
+        query = "SELECT datctype FROM pg_database WHERE datname = current_database()"
+        (ctype,) = self.execute_sql(query).fetchone()
+        return f"PostgreSQL {version}, {self.shown}, LC_CTYPE {ctype}"
+
+    def structure(self) -> Iterable[Question]:
+        return (Question("integrity", lambda: checking.faults(self)),)
+
+    def derived(self) -> Iterable[Question]:
+        return ()
+
+    def dispose(self) -> None:
+        """Forget the connections, which are another process's."""
+        with self._open_lock:
+            self._open.clear()
+        super().dispose()
+
+    def close_all(self) -> None:
+        with self._open_lock:
+            for connection in list(self._open):
+                connection.close()
+            self._open.clear()
+        super().dispose()
+
+
+class _Snapshot(Database):
+    """A connection on which a transaction reads for as long as it takes."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        super().__init__(url, folder)
+        self._streams: list[Any] = []
+
+    def stream(self, sql: str, values: Sequence[Any]) -> Any:
+        # A plain cursor has all rows in memory.
+        cursor = self.connection().cursor(name=f"stream_{len(self._streams)}")
+        self._streams.append(cursor)
+        cursor.execute(sql, values)
+        return cursor
+
+    def close_all(self) -> None:
+        for cursor in self._streams:
+            cursor.close()
+        super().close_all()
+
+
+class _Closing:
+    """Closes a thread's connection as the thread ends, in the process that has opened it."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._pid = os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() == self._pid:
+            self._connection.close()
+
+
+def _json(value: Any) -> str:
+    """Write a value as SQLite does, so that both engines answer the same bytes."""
+    if not isinstance(value, float):
+        return json.dumps(value, ensure_ascii=False)
+    digits, exponent, power = f"{value:.15g}".partition("e")
+    return f"{digits}{'' if '.' in digits else '.0'}{exponent}{power}"
