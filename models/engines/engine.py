@@ -13,6 +13,7 @@ from .errors import Busy, Trouble
 from .known import Known
 from .searching import Searching
 from .turns import Turns
+from .written import Written
 
 BUSY_SECONDS = 10  # to wait for others who write
 
@@ -57,9 +58,7 @@ class Engine:
         # A process that can never write again, though others can; then somebody may renew it.
         self.is_stale = False
         self.on_stale: Callable[[], None] | None = None
-        # Asked as each transaction that writes begins: what is to hear, when it is committed, of
-        # what the models have noted in it; None where nobody wants to know.
-        self.observe: Callable[[], Any] = lambda: None
+        self.on_commit: Callable[[Written], None] | None = None  # told what events were written
 
     @property
     def known(self) -> Known:
@@ -70,36 +69,39 @@ class Engine:
         raise NotImplementedError
 
     @property
-    def changes(self) -> Any:
-        """What notes the changes of this thread's transaction; None where nobody wants to know."""
-        return getattr(self._of_thread, "changes", None)
+    def written(self) -> Written | None:
+        """Which events this thread's transaction has written; None where none is open."""
+        return getattr(self._of_thread, "written", None)
 
     def reserve_for_readers(self, threads: int) -> None:
         """Let so few of a server's threads wait to write that two, if there are, go on to read."""
         self.turns.places = max(1, threads - 2)
 
     @contextmanager
-    def writing(self, *, patiently: bool = False) -> Iterator[None]:
+    def writing(self, *, patiently: bool = False, kept: bool = True) -> Iterator[None]:
         """Run one transaction that writes; the threads of this process wait for each other.
 
         Then all wait for other processes. Raises what `trouble` knows as BUSY; at once where so
         many wait in vain that none would be left to read, unless this is to be done `patiently`.
+        What is not to be `kept` is tried, and undone as a whole.
         """
         deadline = time.monotonic() + BUSY_SECONDS  # for both
         if not self.turns.take(deadline, patiently):
             raise Busy("Others are writing")
-        changes = self._of_thread.changes = self.observe()
+        written = self._of_thread.written = Written()
         try:
-            with self.atomic(deadline=deadline, patiently=patiently):
+            with self.atomic(deadline=deadline, patiently=patiently) as transaction:
                 yield
+                if not kept:
+                    transaction.rollback()
         except self.errors as error:
             self.renew_if_stale(error)
             raise
         finally:
-            self._of_thread.changes = None
+            self._of_thread.written = None
             self.turns.end()
-        if changes is not None:
-            changes.committed()  # not sooner: whoever hears of it may want to write
+        if kept and written.first is not None and self.on_commit is not None:
+            self.on_commit(written)  # not sooner: whoever hears of it may want to write
 
     def renew_if_stale(self, error: Exception) -> None:
         """Close this thread's connection if by this error it is one that never writes again."""

@@ -131,6 +131,8 @@ class Database(Engine, peewee.PostgresqlDatabase):
 
     def rollback(self) -> None:
         """Undo the transaction, unless it is gone with its connection, or never began."""
+        if self.written is not None:
+            self.written.forget()
         if self.is_closed() or self.connection().closed:
             return
         if self.connection().info.transaction_status != TransactionStatus.IDLE:

@@ -127,6 +127,8 @@ class Database(SqliteEngine):
 
         To roll back what is gone would be an error, and hide the one that says why.
         """
+        if self.written is not None:
+            self.written.forget()
         if self.connection().in_transaction:
             super().rollback()
 

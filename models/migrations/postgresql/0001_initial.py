@@ -231,8 +231,8 @@ TOTALS = (
     FOR EACH STATEMENT EXECUTE FUNCTION client_total_count()""",
 )
 
-# Names by every three characters in a row. What is new is in it at once: kept for later (fastupdate)
-# it would be looked through by each search until then.
+# Names by every three characters in a row. What is new is in it at once: kept for later
+# (fastupdate), it would be looked through by each search until then.
 SEARCH = """CREATE INDEX client_search ON client USING gin (name_key gin_trgm_ops)
     WITH (fastupdate = off)"""
 
