@@ -27,6 +27,40 @@ def programs() -> Path | None:
     return max((path.parent for path in folders), default=None, key=lambda p: int(p.parent.name))
 
 
+# What a migration makes has to be as it was.
+_SCHEMA = """
+SELECT (SELECT COUNT(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace),
+    (SELECT COUNT(*) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+     WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped),
+    (SELECT COUNT(*) FROM pg_trigger), (SELECT COUNT(*) FROM pg_proc), (SELECT COUNT(*) FROM
+     pg_constraint), (SELECT string_agg(name, ' ' ORDER BY name) FROM schema_migration)
+"""
+_EMPTY = """
+DO $$
+DECLARE name TEXT;
+BEGIN
+    -- Triggers and references are not asked: all goes.
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        CONTINUE WHEN name = 'schema_migration';
+        IF name = 'category' THEN
+            DELETE FROM category WHERE id <> 2;
+            UPDATE category SET name = 'Default', name_key = 'default', name_plain = 'default',
+                type = 'client', visibility = 'everyone', description = NULL, icon = NULL,
+                system_default = 'yes', slug = 'default', updated = created;
+        ELSE
+            EXECUTE format('DELETE FROM %I', name);
+        END IF;
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+        CONTINUE WHEN name LIKE 'schema_migration%';
+        PERFORM setval(quote_ident(name), CASE name WHEN 'category_id_seq' THEN 2 ELSE 1 END,
+            name = 'category_id_seq');
+    END LOOP;
+END $$
+"""
+
+
 class Cluster:
     """A server with a data folder of its own.
 
@@ -131,6 +165,16 @@ class Cluster:
         name = name or f"t{os.getpid()}_{next(NUMBERS)}"
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
+
+    def empty(self, name: str) -> bool:
+        """Make a database what it was when it was migrated; tell whether that was possible."""
+        try:
+            self.execute("SET lock_timeout = '1s'", _EMPTY, database=name)
+            (found,) = self.execute(_SCHEMA, database=name)
+        except psycopg.Error:
+            return False
+        expected = self._schema = getattr(self, "_schema", None) or found
+        return found == expected
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever uses it."""
