@@ -3,6 +3,7 @@
 PLACES = {  # of each command, by its name
     "backup": "clients_api.commands.upkeep:backup",
     "check": "clients_api.commands.upkeep:check",
+    "copy": "clients_api.commands.copying:copy",
     "dev": "clients_api.commands.dev:dev",
     "export": "clients_api.commands.files:export",
     "import": "clients_api.commands.files:import_",

@@ -96,7 +96,7 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
         click.echo(f"{start}{told}", err=True)
 
     job = importing.Import(rules, **options, problem=tell)
-    with _reading(file) as stream, app.database.writing():
+    with _reading(file) as stream, app.database.writing(patiently=True):
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{getattr(report, outcome)} {outcome}" for outcome in OUTCOMES))
     _name("categories", report.categories_created, report.new_categories)

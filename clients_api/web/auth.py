@@ -55,7 +55,7 @@ class KeyAuthenticator:
         """Return who calls; None for a key that is missing, malformed, unknown or expired."""
         kind, _, key = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         key = key.strip()
-        if kind.lower() != "bearer" or not key or not key.isascii():
+        if kind.lower() != "bearer" or not key or not (key.isascii() and key.isprintable()):
             return None
         identity = ApiKey.identify(key)
         if identity is None:

@@ -43,6 +43,7 @@ class Engine:
     errors: ClassVar[tuple[type[Exception], ...]]  # what it raises, now and while rows are fetched
     words: ClassVar[Any]  # what only it speaks: see words.py
     searching: ClassVar[Searching]
+    bulk: ClassVar[Any]  # many rows at once: fill, last_ids, go_on_from, settle
 
     shown: str
     owner: Path
@@ -117,7 +118,7 @@ class Engine:
     def stream(self, sql: str, values: Sequence[Any]) -> Any:
         """Return a DB-API cursor on what may be many rows, of which few are in memory at once.
 
-        To be used in a `snapshot`.
+        To be used in a transaction.
         """
         raise NotImplementedError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import threading
@@ -23,12 +24,13 @@ from clients_api.models.engines.engine import Engine, Question
 from clients_api.models.engines.errors import DatabaseUnusable, Trouble
 from clients_api.models.engines.known import Known
 
-from . import checking, codes, connecting, searching, words
+from . import bulk, checking, codes, connecting, searching, words
 
 OLDEST = 130000  # has pg_current_snapshot, and a pg_trgm that needs no superuser
 EXTENSION = "pg_trgm"
 WRITE_LOCK = 0x636C69656E7473  # the key of whoever writes, of all processes
 REPEATED = ("SELECT", "(SELECT", "WITH", "BEGIN")  # with no harm, if nobody knows how it ended
+_numbers = itertools.count()
 _SYNCHRONOUS = "SyncRepWaitForLSN"  # the function of the server that waits for a standby
 
 
@@ -47,6 +49,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
     errors = codes.ERRORS
     words: ClassVar[Any] = words
     searching: ClassVar[Any] = searching
+    bulk: ClassVar[Any] = bulk
 
     def __init__(self, url: str, folder: Path) -> None:
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
@@ -162,7 +165,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
 
     @contextmanager
     def snapshot(self) -> Iterator[Engine]:
-        db = _Snapshot(self._url, self.owner)
+        db = Database(self._url, self.owner)
         try:
             db.begin("REPEATABLE READ READ ONLY")
             # The snapshot is taken with the first statement.
@@ -170,6 +173,12 @@ class Database(Engine, peewee.PostgresqlDatabase):
             yield db
         finally:
             db.close_all()
+
+    def stream(self, sql: str, values: Sequence[Any]) -> Any:
+        # A plain cursor has all rows in memory. It is closed with its transaction.
+        cursor = _Stream(self.connection(), name=f"stream_{next(_numbers)}")
+        cursor.execute(sql, values or None)
+        return cursor
 
     @contextmanager
     def not_waiting(self) -> Iterator[None]:
@@ -287,24 +296,11 @@ class Database(Engine, peewee.PostgresqlDatabase):
         super().dispose()
 
 
-class _Snapshot(Database):
-    """A connection on which a transaction reads for as long as it takes."""
+class _Stream(psycopg.ServerCursor[Any]):
+    """A cursor of the server, which ends with its transaction; to tell so is of no use."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        super().__init__(url, folder)
-        self._streams: list[Any] = []
-
-    def stream(self, sql: str, values: Sequence[Any]) -> Any:
-        # A plain cursor has all rows in memory.
-        cursor = self.connection().cursor(name=f"stream_{len(self._streams)}")
-        self._streams.append(cursor)
-        cursor.execute(sql, values)
-        return cursor
-
-    def close_all(self) -> None:
-        for cursor in self._streams:
-            cursor.close()
-        super().close_all()
+    def __del__(self, *args: Any) -> None:
+        pass
 
 
 class _Closing:

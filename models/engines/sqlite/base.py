@@ -14,7 +14,7 @@ from peewee import sqlite3
 from clients_api.models.engines.engine import Engine, Question
 from clients_api.models.engines.errors import Trouble
 
-from . import checking, codes, searching, words
+from . import bulk, checking, codes, searching, words
 
 
 class SqliteEngine(Engine, peewee.SqliteDatabase):
@@ -25,6 +25,7 @@ class SqliteEngine(Engine, peewee.SqliteDatabase):
     errors = codes.ERRORS
     words: ClassVar[Any] = words
     searching: ClassVar[Any] = searching
+    bulk: ClassVar[Any] = bulk
 
     def __init__(self, shown: Path, *args: Any, **kwargs: Any) -> None:
         Engine.__init__(self)
