@@ -35,6 +35,8 @@ from clients_api.service import Service
 ROOT = Path(__file__).parents[1]
 SERVE = [sys.executable, "-m", "clients_api", "serve"]
 PORT = "TESTS_POSTGRESQL_PORT"
+# Nothing is lost here by a power cut: without waiting for the disk all is sooner done.
+FAST = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -66,9 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if PORT in os.environ:
         Engine.cluster = Running(int(os.environ[PORT]))
     else:
-        # Nothing is lost here by a power cut: without waiting for the disk all is sooner done.
-        fast = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
-        Engine.cluster = Engine.started = Cluster(**fast, autovacuum="off")
+        Engine.cluster = Engine.started = Cluster(**FAST)
         os.environ[PORT] = str(Engine.cluster.port)  # for those that run the tests in parallel
 
 
@@ -138,6 +138,33 @@ class Engine:
                 cls.spare.append(name)
             else:
                 cls.cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """A PostgreSQL server: that of all tests, or one for those that are about it."""
+    from cluster import Cluster, programs
+
+    if Engine.cluster is not None:
+        yield Engine.cluster
+    elif programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    else:
+        started = Cluster(**FAST)
+        yield started
+        started.remove()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Any]:
+    """A PostgreSQL server of a test of its own, which may stop it."""
+    from cluster import Cluster, programs
+
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    started = Cluster()
+    yield started
+    started.remove()
 
 
 @pytest.fixture(scope="session")

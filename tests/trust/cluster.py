@@ -62,10 +62,12 @@ END $$
 
 
 class Cluster:
-    """A server with a data folder of its own.
+    """A server with a data folder of its own. Who is GUARDED needs a password.
 
     In: settings of its postgresql.conf; `clone`, another one whose standby this is to be.
     """
+
+    GUARDED = "guarded"
 
     def __init__(self, clone: Cluster | None = None, locale: str = "C.UTF-8", **settings: Any):
         self.bin = programs()
@@ -79,6 +81,9 @@ class Cluster:
         if clone is None:
             options = ("-A", "trust", "-U", USER, "-E", "UTF8", f"--locale={locale}", "-N")
             self._run("initdb", "-D", str(self.data), *options)
+            rules = self.data / "pg_hba.conf"
+            rule = f"host all {self.GUARDED} 127.0.0.1/32 scram-sha-256\n"
+            rules.write_text(rule + rules.read_text())
         else:
             address = ("-h", "127.0.0.1", "-p", str(clone.port), "-U", USER)
             self._run("pg_basebackup", *address, "-D", str(self.data), "-R", "-c", "fast")
