@@ -225,7 +225,7 @@ def opened(settings: Mapping[str, Any], instance: Path) -> Engine:
     try:
         return opening.open_database(settings["DATABASE_URL"], instance, settings)
     except ValueError as error:
-        raise BadSetting(f"{ENV}_DATABASE_URL can't be used: {error}") from None
+        raise BadSetting(f"{ENV}_DATABASE_URL has to be {error}") from None
 
 
 def instance_folder() -> Path:

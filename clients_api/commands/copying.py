@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from clients_api import config
 from clients_api.models.engines.engine import Engine
+from clients_api.models.engines.opening import open_database
 from clients_api.service import Service
 from clients_api.upkeep import copying
 
@@ -44,11 +45,10 @@ def copy(ctx: click.Context, source: str, target: str) -> None:
 
 
 def _opened(app: Service, url: str, name: str) -> Engine:
-    settings = {**app.config, "DATABASE_URL": url}
     try:
-        return config.opened(settings, app.database.owner.parent)
-    except config.BadSetting as error:
-        raise click.UsageError(f"{name}: {error}") from error
+        return open_database(url, Path(app.instance_path), app.config)
+    except ValueError as error:
+        raise click.UsageError(f"{name} has to be {error}") from None
 
 
 def _copied(source: Engine, target: Engine, show: copying.Progress) -> int:

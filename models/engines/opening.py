@@ -39,14 +39,14 @@ def open_database(url: str, folder: Path, settings: Mapping[str, Any]) -> Engine
     In: the folder of what is relative, and all settings. Raises ValueError, whose text is a line
     that says what to do, where the engine is not installed.
     """
-    scheme, _, rest = url.partition("://")
+    scheme, _, rest = check(url).partition("://")
     if scheme == "sqlite":
         from . import sqlite
 
         return sqlite.Database(_path(rest, folder), settings["SQLITE_SYNCHRONOUS"])
     if importlib.util.find_spec(DRIVER) is None:
         raise ValueError(
-            "PostgreSQL's driver is not installed: pip install 'clients-api[postgresql]', or in a "
+            "of an engine that is installed: pip install 'clients-api[postgresql]', or in a "
             "checkout pip install -e '.[postgresql]'."
         )
     from . import postgresql

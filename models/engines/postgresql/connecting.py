@@ -48,7 +48,7 @@ def parameters(url: str) -> dict[str, Any]:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         # Of no cause: what libpq says quotes the URL, and there may be a password in it.
-        raise ValueError("libpq does not understand it as a URL of PostgreSQL.") from None
+        raise ValueError("a URL as PostgreSQL's own programs take it") from None
     options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     return {**DEFAULTS, **given, "options": f"{options} {given.get('options') or ''}".strip()}
 
