@@ -145,6 +145,12 @@ class Cluster:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(60)
 
+    def configure(self, **settings: Any) -> None:
+        """Change settings that need no restart."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.execute("SELECT pg_reload_conf()")
+
     def promote(self) -> None:
         """Make a standby the primary."""
         self.execute("SELECT pg_promote()")
