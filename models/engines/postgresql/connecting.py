@@ -28,6 +28,14 @@ SESSION = {
 PREPARED_MOST = 300  # statements that the server keeps planned, of one connection
 
 
+class Connection(psycopg.Connection[Any]):
+    """A connection that sends some statements together with the next one: see `before`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before: list[str] = []  # whose results nobody needs, and that cost no way of their own
+
+
 class Cursor(psycopg.Cursor[Any]):
     """A cursor as Peewee uses it."""
 
@@ -37,9 +45,15 @@ class Cursor(psycopg.Cursor[Any]):
         One with LIKE is planned for its needle each time: once prepared it may get one plan for
         all, the rare and those that are everywhere.
         """
-        if not params:
-            return super().execute(query, None, prepare=False)
-        return super().execute(query, params, prepare=False if " LIKE " in query else None)
+        prepare = False if not params or " LIKE " in query else None
+        before = self.connection.before  # type: ignore[attr-defined] # of ours
+        if not before:
+            return super().execute(query, params or None, prepare=prepare)
+        with self.connection.pipeline():
+            for statement in before:
+                psycopg.Cursor(self.connection).execute(statement, prepare=False)
+            before.clear()
+            return super().execute(query, params or None, prepare=prepare)
 
 
 def parameters(url: str) -> dict[str, Any]:
@@ -64,9 +78,9 @@ def shown(given: dict[str, Any]) -> str:
     return f"postgresql://{user}{','.join(places)}/{given.get('dbname') or ''}"
 
 
-def opened(given: dict[str, Any]) -> psycopg.Connection[Any]:
+def opened(given: dict[str, Any]) -> Connection:
     """Open a connection. Raises psycopg.OperationalError."""
-    connection = psycopg.connect(**given, autocommit=True, cursor_factory=Cursor)
+    connection = Connection.connect(**given, autocommit=True, cursor_factory=Cursor)
     connection.prepared_max = PREPARED_MOST
     # Of one type whatever their size: else each size would be a statement of its own.
     connection.adapters.register_dumper(int, Int8Dumper)

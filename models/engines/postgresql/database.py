@@ -52,7 +52,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
     bulk: ClassVar[Any] = bulk
 
     def __init__(self, url: str, folder: Path) -> None:
-        self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
+        self._open: weakref.WeakSet[connecting.Connection] = weakref.WeakSet()
         self._open_lock = threading.Lock()
         self._url = url
         self._given = connecting.parameters(url)
@@ -61,7 +61,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
         Engine.__init__(self)
         peewee.PostgresqlDatabase.__init__(self, self.shown, prefer_psycopg3=True)
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> connecting.Connection:
         connection = connecting.opened(self._given)
         connection.add_notice_handler(self._noted)
         with self._open_lock:
@@ -125,6 +125,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
 
     def commit(self) -> None:
         """Commit. Raises what is gone where nobody knows whether that has lasted."""
+        self.connection().before.clear()
         super().commit()
         if self._of_thread.is_uncertain:
             self._of_thread.is_uncertain = False
@@ -138,6 +139,7 @@ class Database(Engine, peewee.PostgresqlDatabase):
             self.written.forget()
         if self.is_closed() or self.connection().closed:
             return
+        self.connection().before.clear()
         if self.connection().info.transaction_status != TransactionStatus.IDLE:
             super().rollback()
 
@@ -154,14 +156,25 @@ class Database(Engine, peewee.PostgresqlDatabase):
         if not self.in_transaction():
             yield
             return
-        self.execute_sql("SAVEPOINT attempt")
+        # On its way it goes along with what comes next, and costs none of its own.
+        before = self.connection().before
+        depth = self._of_thread.attempts = getattr(self._of_thread, "attempts", 0) + 1
+        begin, end = (f"{word} attempt{depth}" for word in ("SAVEPOINT", "RELEASE SAVEPOINT"))
+        before.append(begin)
         try:
             yield
         except BaseException:
-            if not self.connection().closed:
-                self.execute_sql("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+            if begin not in before and not self.connection().closed:
+                before.clear()
+                self.execute_sql(f"ROLLBACK TO SAVEPOINT attempt{depth}")
+                before.append(end)
             raise
-        self.execute_sql("RELEASE SAVEPOINT attempt")
+        else:
+            before.append(end)
+        finally:
+            self._of_thread.attempts -= 1
+            if begin in before:
+                del before[before.index(begin) :]
 
     @contextmanager
     def snapshot(self) -> Iterator[Engine]:
@@ -176,9 +189,15 @@ class Database(Engine, peewee.PostgresqlDatabase):
 
     def stream(self, sql: str, values: Sequence[Any]) -> Any:
         # A plain cursor has all rows in memory. It is closed with its transaction.
+        self._send()
         cursor = _Stream(self.connection(), name=f"stream_{next(_numbers)}")
         cursor.execute(sql, values or None)
         return cursor
+
+    def _send(self) -> None:
+        """Send what waits for the next statement, before one of another kind."""
+        if self.connection().before:
+            self.execute_sql("SELECT 1")
 
     @contextmanager
     def not_waiting(self) -> Iterator[None]:
