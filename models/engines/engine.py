@@ -59,6 +59,7 @@ class Engine:
         # A process that can never write again, though others can; then somebody may renew it.
         self.is_stale = False
         self.on_stale: Callable[[], None] | None = None
+        self.trash_days = 30  # for which deletions can be undone
         self.on_commit: Callable[[Written], None] | None = None  # told what events were written
 
     @property
