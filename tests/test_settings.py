@@ -346,6 +346,7 @@ def test_a_relative_database_lies_in_the_instance_folder(load, tmp_path):
 
 
 @pytest.mark.parametrize(("level", "number"), [("full", 2), ("normal", 1)])
+@pytest.mark.file("a setting of it")
 def test_synchronous_is_what_the_database_does(make_app, level, number):
     app = make_app(SQLITE_SYNCHRONOUS=level)
     assert app.database.execute_sql("PRAGMA synchronous").fetchone() == (number,)

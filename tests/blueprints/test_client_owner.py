@@ -107,7 +107,7 @@ def test_a_renamed_owner_is_seen_in_the_client(api, client):
 
 
 def test_the_database_itself_keeps_a_second_owner_out(app, client, second):
-    with pytest.raises(peewee.IntegrityError, match=r"UNIQUE.*client_id"):
+    with pytest.raises(peewee.IntegrityError, match=r"(?i)unique.*(client_id|user_owner)"):
         app.database.execute_sql(
-            "UPDATE user SET account_owner = 'yes' WHERE id = ?", (second["id"],)
+            f"""UPDATE "user" SET account_owner = 'yes' WHERE id = {second["id"]}"""
         )

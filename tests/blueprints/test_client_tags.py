@@ -224,8 +224,9 @@ def test_a_title_that_would_be_folded_into_another_address_is_refused(
 @pytest.mark.parametrize("title", ["..", "../../2"])
 def test_a_title_of_dots_from_before_can_be_taken_off(app, api, client, put_tags, title):
     put_tags("a", "b", "c")
-    app.database.execute_sql("UPDATE tag SET title = ? || id, title_key = ? || id", (title, title))
-    app.database.execute_sql("UPDATE tag SET title = ?, title_key = ? WHERE id = 1", (title, title))
+    for new, which in ((f"'{title}' || id", "true"), (f"'{title}'", "id = 1")):
+        sql = f"UPDATE tag SET title = {new}, title_key = {new} WHERE {which}"
+        app.database.execute_sql(sql)
     assert put_tags("x")[0] == "x"
     assert api.patch("/tags/1", {"title": "named"}).status_code == 200
     assert api.delete("/tags/2").status_code == 200

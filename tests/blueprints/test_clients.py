@@ -451,7 +451,7 @@ def test_deleting_a_client_takes_its_users_links_and_values_along(app, api, make
     assert api.get("/tags").get_json()["data"][0]["count"] == 1
     tables = {"user": "client_id", "client_tag": "client_id", "custom_value": "client_id"}
     for table, column in tables.items():
-        rows = app.database.execute_sql(f"SELECT DISTINCT {column} FROM {table}").fetchall()
+        rows = app.database.execute_sql(f'SELECT DISTINCT {column} FROM "{table}"').fetchall()
         assert rows == [(other["id"],)], table
     for email in ("jane@acme.example", "kim@acme.example"):
         assert make_client(email=email)["id"] > client["id"]

@@ -47,6 +47,7 @@ def test_a_key_is_shown_once(app, api):
     assert Caller(app, secret).get("/clients").status_code == 200
 
 
+@pytest.mark.file("every byte of it is read")
 def test_only_a_hash_of_a_key_is_stored(app, api):
     secret = make_key(api)["key"]
     dump = "\n".join(app.database.connection().iterdump())
@@ -168,7 +169,7 @@ def test_the_last_use_is_noted_at_most_once_a_minute(app, monkeypatch):
     # A minute later, by the clock of the process and by that of the calendar.
     seconds = auth.time.monotonic() + 61
     monkeypatch.setattr(auth.time, "monotonic", lambda: seconds)
-    app.database.execute_sql("UPDATE api_key SET last_used = ?", (PAST,))
+    app.database.execute_sql(f"UPDATE api_key SET last_used = '{PAST}'")
     get(caller, "/keys")
     assert get(caller, "/keys")[0]["last_used"] > used
 
@@ -176,11 +177,12 @@ def test_the_last_use_is_noted_at_most_once_a_minute(app, monkeypatch):
 def test_a_use_that_another_process_noted_is_not_noted_again(app):
     caller = Caller(app, issue_key(app))
     moment = now()
-    app.database.execute_sql("UPDATE api_key SET last_used = ?", (moment,))
+    app.database.execute_sql(f"UPDATE api_key SET last_used = '{moment}'")
     get(caller, "/clients")
     assert get(caller, "/keys")[0]["last_used"] == moment
 
 
+@pytest.mark.file("another program locks it")
 def test_a_use_while_another_writes_is_no_cause_for_a_warning(app, caplog):
     """It used to be one, and met first requests that came just as the server looked for mail."""
     caller = Caller(app, issue_key(app))

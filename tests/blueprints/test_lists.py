@@ -40,7 +40,7 @@ def fill(api, count):
     for table in ("client", "user", "tag"):
         # So that the times are ties as well.
         api.app.database.execute_sql(
-            f"UPDATE {table} SET created = '{moment}', updated = '{moment}' WHERE id % 3 > 0"
+            f"""UPDATE "{table}" SET created = '{moment}', updated = '{moment}' WHERE id % 3 > 0"""
         )
 
 

@@ -130,6 +130,6 @@ def test_a_deleted_user_is_404_and_its_address_free(api, kind, make_user, user, 
 
 def test_the_record_of_a_deleted_user_is_kept(app, api, user, path):
     api.delete(path)
-    sql = "SELECT status, first_name FROM user WHERE id = ?"
-    row = app.database.execute_sql(sql, (user["id"],)).fetchone()
+    sql = f'SELECT status, first_name FROM "user" WHERE id = {user["id"]}'
+    row = app.database.execute_sql(sql).fetchone()
     assert row == ("deleted", "Kim")

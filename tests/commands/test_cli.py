@@ -15,7 +15,7 @@ import time
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import Caller, issue_key
+from conftest import Caller, Engine, issue_key
 from postbox import queue
 
 from clients_api import create_app
@@ -29,9 +29,12 @@ from clients_api.version import __version__
 @pytest.fixture
 def folder(tmp_path, template, monkeypatch):
     """An instance folder with a migrated database, which the commands find."""
-    shutil.copy(template, tmp_path / "clients.sqlite3")
+    Engine.copy(template, tmp_path)
     monkeypatch.setenv("CLIENTS_API_INSTANCE_PATH", str(tmp_path))
-    return tmp_path
+    for name, value in Engine.settings(tmp_path).items():
+        monkeypatch.setenv(f"CLIENTS_API_{name}", value)
+    yield tmp_path
+    Engine.give_back(tmp_path)
 
 
 @pytest.fixture
@@ -285,6 +288,7 @@ def test_what_may_make_a_database_says_where(run, tmp_path, monkeypatch, words):
     assert "Made the database" not in run(*words).stderr
 
 
+@pytest.mark.file("what is in its folder")
 def test_an_older_database_is_left_to_serve_and_migrate(run, folder, tmp_path, monkeypatch):
     migrations = tmp_path / "migrations"
     shutil.copytree(migrating.FOLDER, migrations, ignore=shutil.ignore_patterns("__pycache__"))
@@ -312,6 +316,7 @@ def test_openapi_prints_the_document(run, folder):
 
 
 @pytest.mark.parametrize("words", [["keys", "list"], ["openapi"], ["migrate"], ["serve"]])
+@pytest.mark.file("what is in its folder")
 def test_a_database_that_is_none_is_one_line_and_stays(run, folder, words):
     path = folder / "clients.sqlite3"
     path.write_bytes(b"garbage" * 1000)

@@ -220,6 +220,7 @@ def test_what_is_exported_over_http_is_imported_over_http(api, send, make_client
     assert api.get("/clients/export").data == data.replace(b"\n1,", b"\n2,")
 
 
+@pytest.mark.file("the log beside it")
 def test_an_export_that_is_broken_off_lets_go_of_its_snapshot(app, api, make_client):
     def is_held():
         sql = "PRAGMA wal_checkpoint(PASSIVE)"
@@ -239,6 +240,7 @@ def test_an_export_that_cannot_begin_is_an_error_of_the_one_shape(app, api):
     headers = {"Authorization": f"Bearer {api.key}"}
     response = app.test_client().get("/api/clients/export", headers=headers)
     expect_error(response, 500)
+    app.database.execute_sql("ALTER TABLE gone RENAME TO custom_field")
 
 
 def test_the_head_of_an_export_can_be_asked_for(api):

@@ -128,6 +128,7 @@ def test_two_deliverers_send_each_mail_once(make_app, serve_smtp):
     assert len({recipients[0] for _, recipients, _ in inbox.received}) == 20
 
 
+@pytest.mark.file("another service opens it")
 def test_mail_that_another_process_queues_meanwhile_goes_with_the_round(make_app, serve_smtp):
     class Busy(Inbox):
         async def handle_DATA(self, server, session, envelope):
@@ -152,6 +153,7 @@ def test_mail_that_another_process_queues_meanwhile_goes_with_the_round(make_app
     ]
 
 
+@pytest.mark.file("a lock lies beside it")
 def test_whoever_delivers_is_alone_until_it_ends_or_dies(app):
     path = f"{app.database.database}-mail.lock"
     code = (

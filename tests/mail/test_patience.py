@@ -118,6 +118,7 @@ def owners(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.mark.file("lies in a folder of somebody")
 def test_what_root_makes_belongs_to_the_owner_of_the_database(app):
     """A lock that root had made by `outbox deliver` ended the mail of the service for good."""
     owned_by_service(app)
@@ -130,6 +131,7 @@ def test_what_root_makes_belongs_to_the_owner_of_the_database(app):
     assert set(found.values()) == {(4321, 4322)}
 
 
+@pytest.mark.file("lies in a folder of somebody")
 def test_a_database_that_root_makes_belongs_to_the_owner_of_its_folder(make_app):
     app = make_app()
     (Path(app.instance_path) / "clients.sqlite3").unlink()
@@ -141,6 +143,7 @@ def test_a_database_that_root_makes_belongs_to_the_owner_of_its_folder(make_app)
     assert set(owners(owned).values()) == {(4321, 4322)}
 
 
+@pytest.mark.file("lies in a folder of somebody")
 def test_root_gives_away_no_file_that_was_not_its_own_or_has_other_names(app, tmp_path):
     owned_by_service(app)
     other = tmp_path / "secret"
@@ -156,6 +159,7 @@ def test_root_gives_away_no_file_that_was_not_its_own_or_has_other_names(app, tm
     assert other.stat().st_uid == 0
 
 
+@pytest.mark.file("lies in a folder of somebody")
 def test_a_lock_of_another_user_is_made_anew(app, caplog):
     queue(app)
     lock = Path(f"{app.database.database}-mail.lock")
@@ -169,6 +173,7 @@ def test_a_lock_of_another_user_is_made_anew(app, caplog):
     assert "another user's" in caplog.text
 
 
+@pytest.mark.file("lies in a folder of somebody")
 def test_a_lock_that_can_not_be_had_is_said_in_one_line(app, caplog):
     """The log had a traceback every minute, and no word of what to do."""
     queue(app)

@@ -151,6 +151,7 @@ USER = """INSERT INTO user (id, type, first_name, first_name_key, last_name, las
 MARK = "\uffff"
 
 
+@pytest.mark.file("of an earlier version")
 def test_keys_that_become_the_same_lose_nothing(older):
     tags = [
         (1, "α\u0345\u0301", "first"),  # older, and gets the key

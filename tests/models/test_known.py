@@ -11,6 +11,8 @@ from clients_api.models.engines import known, sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.queries import selection
 
+pytestmark = pytest.mark.file("counts what its connection is asked")
+
 HOW = {"sort": "name", "descending": False}
 
 

@@ -21,6 +21,8 @@ from clients_api.commands.cli import cli
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.engines.current import using
 
+pytestmark = pytest.mark.file("looks into its schema; test_engines.py compares it with the other")
+
 MODELS = [
     model for model in vars(models).values() if isinstance(model, type) and issubclass(model, Model)
 ]

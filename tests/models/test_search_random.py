@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import closing
 
+import pytest
 from click.testing import CliRunner
 from conftest import Caller, issue_key
 from hypothesis import HealthCheck, given, settings
@@ -138,6 +139,7 @@ def test_any_needle_finds_what_python_finds(app, changes, needles, length, place
             expect_found(model, needle)
 
 
+@pytest.mark.file("a backup is one")
 def test_import_backup_and_restore_keep_the_index(app, tmp_path):
     names = ["Zq", "é", "Großmann", "株式会社", "😀", 'A"b', "İz", "Zquad"]
     rows = [
@@ -161,6 +163,7 @@ def test_import_backup_and_restore_keep_the_index(app, tmp_path):
             expect_found(model, needle)
 
 
+@pytest.mark.file("another program writes it")
 def test_another_program_may_write_the_names(app, make_client):
     ids = [make_client(client_company_name=name)["id"] for name in ("Acme", "Beta")]
     with closing(sqlite3.connect(app.database.database)) as conn, conn:

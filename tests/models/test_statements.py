@@ -13,6 +13,8 @@ from clients_api.models import Client
 from clients_api.models.engines.current import using
 from clients_api.upkeep import checking
 
+pytestmark = pytest.mark.file("counts what its connection is asked")
+
 
 @pytest.fixture
 def statements(api, make_client):

@@ -44,6 +44,7 @@ def ask(api):
     return ids
 
 
+@pytest.mark.file("its index of words")
 def test_what_is_indexed_by_the_hundred_is_indexed_once(app):
     # The row that filled a hundred was in the index twice, and stayed in it when it was gone.
     with using(app.database), app.database.atomic():
@@ -167,6 +168,7 @@ def test_imported_clients_are_found_and_exported_by_words(api, app, ask):
         "UPDATE words_indexed SET id = id + 5 WHERE source = 'user'",
     ],
 )
+@pytest.mark.file("its index of words")
 def test_an_index_of_words_that_differs_is_found_and_repaired(app, make_client, ask, statement):
     for _ in range(105):
         make_client()

@@ -23,7 +23,7 @@ from clients_api import create_app
 from clients_api.models.engines.current import using
 from clients_api.upkeep.checking import findings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.file("is opened beside the server")]
 
 ROUNDS = 7 * int(os.environ.get("TRUST_SCALE", "1"))
 WRITERS = 8

@@ -15,9 +15,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Caller, Server, children_of, expect_error, heeding_modes, issue_key
 
 from clients_api.models.engines.sqlite import database as sqlite
+
+pytestmark = pytest.mark.file("the disk that it lies on")
 
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 

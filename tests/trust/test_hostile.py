@@ -26,6 +26,8 @@ from clients_api.openapi import JSON
 from clients_api.openapi import document as openapi
 from clients_api.web.operation import Operation
 
+pytestmark = pytest.mark.file("is compared as a whole with what it was")
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SECONDS_MAX = 2

@@ -64,10 +64,10 @@ def operations(app):
 
 def counts(app):
     """Return how many rows each table has."""
-    connection = app.database.connection()
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    execute = app.database.execute_sql
     return {
-        name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() for (name,) in tables
+        name: execute(f'SELECT count(*) FROM "{name}"').fetchone()
+        for name in app.database.get_tables()
     }
 
 

@@ -18,7 +18,7 @@ from clients_api.models import Client
 from clients_api.models.engines.current import using
 from clients_api.models.engines.sqlite import database as sqlite
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.file("the log beside it")]
 
 SCALE = int(os.environ.get("TRUST_SCALE", "1"))
 WRITES = 500 * SCALE

@@ -98,6 +98,7 @@ def members(api, connection):
     return names
 
 
+@pytest.mark.file("is compared as a whole")
 def test_every_table_is_looked_at(world):
     cursor = world.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     derived = ("sqlite_", "client_search", "client_trigram", "client_gram", "client_total")
@@ -124,6 +125,7 @@ def writing_calls(app):
         yield operation.method, path, resource, known
 
 
+@pytest.mark.file("is compared as a whole")
 def test_what_a_call_can_not_set_is_unchanged_and_named(app, api, world):
     calls = list(writing_calls(app))
     assert len(calls) >= 28

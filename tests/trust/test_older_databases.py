@@ -27,6 +27,8 @@ from clients_api.models.queries.folding import address_key, fold, plain
 from clients_api.models.queries.words import details, person_details
 from clients_api.upkeep.checking import findings
 
+pytestmark = pytest.mark.file("files of earlier versions")
+
 SCALE = int(os.environ.get("TRUST_SCALE", "1"))
 MIGRATIONS = migrating.FOLDER / "sqlite"
 VERSIONS = sorted(file.stem for file in MIGRATIONS.glob("0*.py"))

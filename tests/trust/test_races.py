@@ -14,7 +14,7 @@ from conftest import Server
 
 CALLERS = 32
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.file("is opened beside the server")]
 
 
 class Crowd:

@@ -22,6 +22,8 @@ from clients_api import create_app
 from clients_api.commands.cli import cli
 from clients_api.service import Service
 
+pytestmark = pytest.mark.file("every byte of it is read")
+
 PASSWORD = "planted-smtp-password"
 BEARER, HEADER, QUERY = (f"planted-{name}-" + "x" * 30 for name in ("bearer", "header", "query"))
 BASIC = base64.b64encode(b"somebody:planted-password").decode()

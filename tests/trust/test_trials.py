@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
+import pytest
 from conftest import expect_error
 from test_mass_assignment import ACTIONS, NEEDED, world, writing_calls  # noqa: F401
 
@@ -40,6 +41,7 @@ def alike(value: Any, dry: Any) -> bool:
     return bool(value == dry)
 
 
+@pytest.mark.file("is compared as a whole")
 def test_a_dry_run_answers_as_the_real_call_and_keeps_nothing(app, api, world):  # noqa: F811
     told = []
 

@@ -21,6 +21,8 @@ from clients_api.models.engines import migrating
 from clients_api.models.engines.sqlite import files
 from clients_api.upkeep import backup
 
+pytestmark = pytest.mark.file("copies of a file; others have tools of their own")
+
 
 def run(app, *command: str | Path) -> Result:
     app.database.close_all()

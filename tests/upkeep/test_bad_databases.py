@@ -21,6 +21,8 @@ from clients_api.commands.cli import cli
 from clients_api.models.engines import migrating
 from clients_api.models.engines.sqlite import files
 
+pytestmark = pytest.mark.file("what a file may be instead")
+
 COMMANDS = ("serve", "migrate", "migrate --check", "keys list", "check")
 
 

@@ -14,6 +14,8 @@ from clients_api.models.engines import sqlite
 from clients_api.models.engines.sqlite import checking
 from clients_api.models.engines.sqlite.names import INDEX as NAMES
 
+pytestmark = pytest.mark.file("a file's pages, and the indexes beside its tables")
+
 
 def check(app, *options: str) -> tuple[int, dict[str, str]]:
     """Run the check; return its exit status, and what it said by subject."""

@@ -15,6 +15,8 @@ from test_backup import expect_refusal, names, run
 from clients_api.models import ApiKey, Mail
 from clients_api.models.engines.current import using
 
+pytestmark = pytest.mark.file("copies of a file; others have tools of their own")
+
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:

@@ -176,6 +176,7 @@ def test_a_key_too_small_changes_nothing_and_learns_nothing(app, make_client):
     assert reader.get(path).get_json()["data"] == client
 
 
+@pytest.mark.file("every byte of it is read")
 def test_only_a_hash_of_a_key_is_stored(app, api):
     secrets = [api.key, api.post("/keys", {"name": "another"}).get_json()["data"]["key"]]
     assert Caller(app, secrets[1]).get("/clients").status_code == 200

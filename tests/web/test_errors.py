@@ -301,6 +301,7 @@ def test_an_unexpected_fault_is_500_with_a_request_id_and_no_trace(broken, caplo
     assert "the secret inside" in caplog.text, "the operator learns what the caller must not"
 
 
+@pytest.mark.file("another program locks it")
 def test_a_busy_database_is_503_with_retry_after(make_app, monkeypatch):
     monkeypatch.setattr("clients_api.models.engines.engine.BUSY_SECONDS", 0.2)
     app = make_app()
@@ -319,6 +320,7 @@ def test_a_busy_database_is_503_with_retry_after(make_app, monkeypatch):
     assert api.get("/clients").get_json()["meta"]["total"] == 0
 
 
+@pytest.mark.file("how large it may be")
 def test_a_full_database_is_507_and_nothing_is_changed(make_app):
     app = make_app()
     api = Caller(app, issue_key(app))

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Caller, expect_error, issue_key
 
+from clients_api.models.base import timestamp
+
 PERSON = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
 OTHER = "The Idempotency-Key was used for another request already."
 
@@ -190,20 +192,15 @@ def test_any_other_key_will_do(api, key):
 
 def age(app, hours):
     """Make the stored answers older."""
-    app.database.execute_sql(
-        "UPDATE idempotency SET created = "
-        f"strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '-{hours} hours', '+1 minutes')"
-    )
+    moment = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)
+    app.database.execute_sql(f"UPDATE idempotency SET created = '{timestamp(moment)}'")
 
 
 def test_an_answer_is_kept_for_24_hours_and_no_longer(app, api):
     first = post(api)
-    age(app, 24)  # but for a minute
+    age(app, 24 - 1 / 60)
     expect_replay(first, post(api))
-    app.database.execute_sql(
-        "UPDATE idempotency SET created = "
-        "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '-24 hours', '-1 seconds')"
-    )
+    age(app, 24 + 1 / 3600)
     expect_error(post(api), 422, email="The email has already been taken.")
     assert post(api, {**PERSON, "email": "b@acme.example"}).status_code == 201
     (count,) = app.database.execute_sql("SELECT COUNT(*) FROM idempotency").fetchone()

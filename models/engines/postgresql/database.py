@@ -180,15 +180,17 @@ class Database(Engine, peewee.PostgresqlDatabase):
     def snapshot(self) -> Iterator[Engine]:
         db = Database(self._url, self.owner)
         try:
-            db.begin("REPEATABLE READ READ ONLY")
-            # The snapshot is taken with the first statement.
-            db.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1")
-            yield db
+            with db.reading():
+                # The snapshot is taken with the first statement.
+                db.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1")
+                yield db
         finally:
             db.close_all()
 
     def stream(self, sql: str, values: Sequence[Any]) -> Any:
-        # A plain cursor has all rows in memory. It is closed with its transaction.
+        # A plain cursor has all rows in memory; this one is closed with its transaction.
+        if not self.in_transaction():
+            return self.execute_sql(sql, values)
         self._send()
         cursor = _Stream(self.connection(), name=f"stream_{next(_numbers)}")
         cursor.execute(sql, values or None)
