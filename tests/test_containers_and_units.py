@@ -17,6 +17,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from clients_api import create_app
+
 DEPLOY = ROOT / "deploy"
 
 
@@ -103,3 +105,28 @@ def test_the_commands_of_the_backup_unit_make_one_and_remove_the_old(tmp_path, t
     assert re.fullmatch(r"clients-\d{8}T\d{6}Z\.sqlite3", Path(copy).name)
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM client").fetchone() == (0,)
+
+
+def test_the_app_servers_know_both_databases(monkeypatch, tmp_path):
+    lines = (DEPLOY / "postgresql" / "clients-api.env").read_text().splitlines()
+    for name, _, value in (line.partition("=") for line in lines if not line.startswith("#")):
+        monkeypatch.setenv(name, value)
+    app = create_app({"INSTANCE_PATH": tmp_path})
+    assert app.database.shown == "postgresql://crm@db1:5432,db2:5432/crm"
+    assert app.config["TRUSTED_PROXIES"] == 1
+
+
+@pytest.mark.slow
+def test_a_primary_takes_its_settings_and_waits_for_its_standby(own_cluster):
+    text = (DEPLOY / "postgresql" / "primary.conf").read_text()
+    found = re.findall(r"(?m)^(\w+) = '?([^'#\n]+?)'?(?: *#.*)?$", text)
+    settings = dict(found)
+    assert list(settings)[-1] == "synchronous_standby_names", "which comes last"
+    del settings["synchronous_standby_names"]
+    settings["listen_addresses"] = "127.0.0.1"
+    with (own_cluster.data / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    own_cluster.stop()
+    own_cluster.start()
+    for name, value in settings.items():
+        assert own_cluster.execute(f"SHOW {name}") == [(value,)]
