@@ -25,6 +25,7 @@ from clients_api.upkeep import demo
 from clients_api.web.log import set_up_logging
 
 from .cli import say_where
+from .printing import printable
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.3  # between two looks at the code
@@ -36,7 +37,10 @@ LOOK_SECONDS = 0.3  # between two looks at the code
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same data.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-def dev(clients: int, seed: int, port: int) -> None:
+@click.option(
+    "--database-url", metavar="URL", help="A new, empty database, in the place of a throwaway one."
+)
+def dev(clients: int, seed: int, port: int, database_url: str | None) -> None:
     """Serve made-up data from a throwaway database; reload changed code."""
     # Without this, a signal would leave the folder and the server behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -45,20 +49,21 @@ def dev(clients: int, seed: int, port: int) -> None:
         socket.create_server((HOST, port)) as listener,
         tempfile.TemporaryDirectory(prefix="clients-api-dev-") as folder,
     ):
-        settings = _settings(Path(folder))
+        settings = _settings(Path(folder), database_url)
         prefix = _prepare(settings, clients, seed)
-        _greet(f"http://{HOST}:{listener.getsockname()[1]}{prefix}", clients, seed)
+        place = "that stays" if database_url else "that is gone when this ends"
+        _greet(f"http://{HOST}:{listener.getsockname()[1]}{prefix}", clients, seed, place)
         try:
             _serve(settings, listener)
         except KeyboardInterrupt:
             click.echo()  # Ctrl-C is how this is meant to end
 
 
-def _settings(folder: Path) -> dict[str, str]:
+def _settings(folder: Path, database_url: str | None) -> dict[str, str]:
     # Whatever the environment says, the data and the mail of this server stay in its folder.
     return {
         "INSTANCE_PATH": str(folder),
-        "DATABASE_URL": "sqlite:///clients.sqlite3",
+        "DATABASE_URL": database_url or "sqlite:///clients.sqlite3",
         "MAIL_URL": f"file://{folder}/mail",
         "RATELIMIT_ENABLED": "false",
         "SQLITE_SYNCHRONOUS": "normal",
@@ -68,6 +73,9 @@ def _settings(folder: Path) -> dict[str, str]:
 def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
     """Make and fill the database; return the prefix of the API. Raises BadSetting."""
     app = create_app(settings)
+    if not migrating.status(app.database)[1]:
+        app.database.close_all()
+        raise click.ClickException(printable(f"The database {app.database.shown} is not empty."))
     migrating.migrate(app.database)
     say_where(app)
     with (
@@ -86,10 +94,10 @@ def _prepare(settings: dict[str, str], clients: int, seed: int) -> str:
     return app.config["URL_PREFIX"]
 
 
-def _greet(base: str, clients: int, seed: int) -> None:
+def _greet(base: str, clients: int, seed: int, place: str) -> None:
     what = f"{clients} demo client{'s' if clients != 1 else ''} (seed {seed})"
     click.echo(
-        f"{what} in a database that is gone when this ends.\n\n"
+        f"{what} in a database {place}.\n\n"
         f"  API            {base}\n"
         f"  Documentation  {base}/docs\n"
         f"  Key            {demo.KEY}\n\n"

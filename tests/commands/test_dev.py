@@ -183,6 +183,21 @@ def test_it_leaves_the_configured_database_alone(
     assert not mine.exists()
 
 
+def test_it_fills_a_database_that_is_given_if_it_is_empty(
+    start_dev: Callable[..., Dev], cluster: Any
+) -> None:
+    name = cluster.create()
+    server = start_dev("--clients", "3", "--database-url", cluster.url(name))
+    assert server.get("/api/clients")["meta"]["total"] == 3
+    server.process.terminate()
+    assert server.process.wait(20) == 0
+    command = ["dev", "--clients", "3", "--port", "0", "--database-url", cluster.url(name)]
+    again = CliRunner().invoke(cli, command)
+    assert again.exit_code == 1
+    assert again.stderr.endswith(f"{name} is not empty.\n")
+    cluster.drop(name)
+
+
 def test_a_change_of_the_code_is_taken_and_the_data_stay(
     start_dev: Callable[..., Dev], tmp_path: Path
 ) -> None:
