@@ -14,6 +14,7 @@ from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
+from .queries.words import details
 
 MOST_PER_CLIENT = 100
 
@@ -24,6 +25,7 @@ class Tag(BaseModel):
     title_plain = peewee.TextField(index=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField()
+    words = peewee.TextField(null=True)
 
     @classmethod
     def find(cls, id: int | None) -> Record:
@@ -52,6 +54,7 @@ class Tag(BaseModel):
                     title=title,
                     title_key=key,
                     title_plain=plain(title),
+                    words=details(None, title),
                     created=moment,
                     updated=moment,
                 )
@@ -70,7 +73,7 @@ class Tag(BaseModel):
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
             keys = {"title_key": fold(title), "title_plain": plain(title)}
-            cls.update_row(id, title=title, **keys, updated=moment)
+            cls.update_row(id, title=title, **keys, words=details(None, title), updated=moment)
             return cls.find(id)
         _move_links(other, id)
         cls.delete_row(id)

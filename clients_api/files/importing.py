@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple, Protocol
 
 from clients_api.models import Category, Tag
+from clients_api.models.engines import indexing
 from clients_api.models.engines.sqlite import Database
 
 from .client_rows import ClientRows
@@ -92,9 +94,9 @@ class Import:
             last_category, last_tag = Category.last_id(), Tag.last_id()
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)
             read = FORMATS[form].read
-            report = self._take_all(
-                rows, read(stream, rows.known, encoding=self._encoding, raw=self._raw)
-            )
+            taken = read(stream, rows.known, encoding=self._encoding, raw=self._raw)
+            with ExitStack() as stack:
+                report = self._take_all(rows, taken, database, stack)
             made = Category.made_after(last_category, "name", NAMES_MAX)
             report.categories_created, report.new_categories = made
             report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)
@@ -103,9 +105,13 @@ class Import:
                 transaction.rollback()
         return Report(failed=report.failed) if refused else report
 
-    def _take_all(self, taker: Rows, rows: Iterable[Row]) -> Report:
+    def _take_all(
+        self, taker: Rows, rows: Iterable[Row], database: Database, stack: ExitStack
+    ) -> Report:
         report = Report()
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number == indexing.AT_ONCE:
+                stack.enter_context(indexing.at_once(database))
             errors: Errors = {}
             if row.problem is not None:
                 errors[None] = [row.problem]

@@ -29,7 +29,8 @@ from .wordsearch import client_word_conditions, client_word_searches, word_condi
 
 NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
-DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
+# in which words are found
+DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")
 
 
 class Client(BaseModel):

@@ -17,6 +17,7 @@ from typing import Any
 import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
+from . import indexing
 from .known import Known
 from .turns import Turns
 
@@ -134,6 +135,7 @@ class Database(peewee.SqliteDatabase):
         try:
             with self.atomic(deadline=deadline):
                 yield
+                indexing.keep_up(self)
         except ERRORS as error:
             self._renew_if_stale(error)
             raise

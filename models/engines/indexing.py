@@ -1,0 +1,163 @@
+"""What the search indexes learn of many clients at once, which costs a fraction of one by one.
+
+Until then the texts that have changed are looked at (models/migrations/0005_texts.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import peewee
+
+AT_ONCE = 100  # clients
+BATCH = 1000  # texts that are held in memory
+
+_WRITE = """UPDATE client_words_new SET text = COALESCE(
+        (SELECT text FROM client_words_known WHERE id = client_words_new.id), ''
+    ) WHERE text IS NULL RETURNING (SELECT COUNT(*) FROM client_words_new)"""
+_LAST = f"SELECT MAX(id) FROM (SELECT id FROM client_words_new ORDER BY id LIMIT {BATCH})"
+_CHANGED = "(SELECT id FROM client_words_new WHERE id <= ?)"
+_TEXTS = f"SELECT id, text FROM client_words_text WHERE id IN {_CHANGED}"
+_TAKE_OUT = (
+    f"""INSERT INTO client_words (client_words, rowid, text)
+    SELECT 'delete', id, text FROM ({_TEXTS})""",
+    f"DELETE FROM client_words_text WHERE id IN {_CHANGED}",
+)
+_PUT_IN = (
+    """INSERT INTO client_words_text
+    SELECT id, text FROM client_words_new_text WHERE id <= ? AND text <> ''""",
+    f"INSERT INTO client_words (rowid, text) {_TEXTS}",
+)
+_EMPTY = (
+    "DELETE FROM client_gram",
+    "DELETE FROM client_words_gram",
+    "DELETE FROM client_words_new",
+    "DELETE FROM client_words_text",
+    "INSERT INTO client_search (client_search) VALUES ('rebuild')",
+    "INSERT INTO client_words (client_words) VALUES ('rebuild')",
+    "INSERT INTO client_words_new (id) SELECT id FROM client",
+)
+_NOW = """SELECT id, text FROM client_words_text WHERE id NOT IN (SELECT id FROM client_words_new)
+    UNION ALL SELECT id, text FROM client_words_new WHERE text IS NOT NULL"""
+_WRONG = f"""SELECT now.id FROM ({_NOW}) AS now
+    LEFT JOIN client_words_known AS known ON known.id = now.id
+    WHERE now.text <> COALESCE(known.text, '')
+    UNION ALL SELECT id FROM client WHERE id NOT IN (SELECT id FROM client_words_text)
+        AND id NOT IN (SELECT id FROM client_words_new)
+    LIMIT 1"""
+_RESTING = """SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name IN (
+    'client_search_insert', 'client_gram_insert', 'client_total_insert',
+    'client_words_insert', 'user_words_insert'
+)"""
+_MADE = (  # what these would have done
+    "INSERT INTO client_search (rowid, name_key) SELECT id, name_key FROM client_text WHERE id > ?",
+    """INSERT INTO client_total SELECT status, category_id, COUNT(*) FROM client WHERE id > ?
+    GROUP BY status, category_id
+    ON CONFLICT (status, category_id) DO UPDATE SET count = count + excluded.count""",
+    "INSERT OR IGNORE INTO client_words_new (id) SELECT id FROM client WHERE id > ?",
+)
+_USERS = """INSERT INTO client_words_new (id)
+    SELECT client_id FROM user WHERE id > ? AND client_id IS NOT NULL
+    ON CONFLICT (id) DO UPDATE SET text = NULL WHERE text IS NOT NULL"""
+
+
+def keep_up(db: peewee.SqliteDatabase) -> None:
+    """Write down the texts that this transaction has changed, and index some if there are many.
+
+    Of a tag that thousands of clients have, the rest is left to those who write next.
+    """
+    changed = db.execute_sql(_WRITE)
+    row = changed.fetchone()
+    changed.close()
+    if row is not None and row[0] >= AT_ONCE:
+        _index_batch(db)
+
+
+def index_texts(db: peewee.SqliteDatabase) -> None:
+    """Index all texts that have changed, in the transaction that is open."""
+    while _index_batch(db):
+        pass
+
+
+def _index_batch(db: peewee.SqliteDatabase) -> bool:
+    (last,) = db.execute_sql(_LAST).fetchone()
+    if last is None:
+        return False
+    before = _counts_of_texts(db, last)
+    for statement in (*_TAKE_OUT, *_PUT_IN):
+        db.execute_sql(statement, (last,))
+    counts = _counts_of_texts(db, last)
+    counts.subtract(before)
+    _count(db, "client_words_gram", counts)
+    db.execute_sql("DELETE FROM client_words_new WHERE id <= ?", (last,))
+    return True
+
+
+def index_anew(db: peewee.SqliteDatabase) -> None:
+    """Make all that the indexes have from the clients, in the transaction that is open."""
+    for statement in _EMPTY:
+        db.execute_sql(statement)
+    names = db.execute_sql("SELECT name_key FROM client")
+    _count(db, "client_gram", gram_counts(name for (name,) in names))
+    index_texts(db)
+
+
+def indexed_texts(db: peewee.SqliteDatabase) -> Iterator[str]:
+    """Yield the texts that are indexed."""
+    return (text for (text,) in db.execute_sql("SELECT text FROM client_words_text"))
+
+
+def texts_are_sound(db: peewee.SqliteDatabase) -> bool:
+    """Compare the texts that stand for now with what is known of the clients."""
+    return db.execute_sql(_WRONG).fetchone() is None
+
+
+@contextmanager
+def at_once(db: peewee.SqliteDatabase) -> Iterator[None]:
+    """Index what is made within it at its end; in a transaction that an exception undoes.
+
+    Without triggers SQLite keeps no copy of the pages that a row changes, in case one of them
+    fails, which costs more than all else of a row.
+    """
+    last = {table: _last_id(db, table) for table in ("client", "user")}
+    triggers = db.execute_sql(_RESTING).fetchall()
+    for name, _ in triggers:
+        db.execute_sql(f'DROP TRIGGER "{name}"')
+    db.execute_sql("INSERT INTO client_search_later VALUES (?)", (last["client"],))
+    yield
+    db.execute_sql("DELETE FROM client_search_later")
+    for statement in _MADE:
+        db.execute_sql(statement, (last["client"],))
+    db.execute_sql(_USERS, (last["user"],))
+    names = db.execute_sql("SELECT name_key FROM client WHERE id > ?", (last["client"],))
+    _count(db, "client_gram", gram_counts(name for (name,) in names))
+    index_texts(db)
+    for _, sql in triggers:
+        db.execute_sql(sql)
+
+
+def _last_id(db: peewee.SqliteDatabase, table: str) -> int:
+    return db.execute_sql(f'SELECT COALESCE(MAX(id), 0) FROM "{table}"').fetchone()[0]
+
+
+def gram_counts(texts: Iterable[str]) -> Counter[str]:
+    """Count the texts by each character, and each two in a row, that they have."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update({*text, *map("".join, itertools.pairwise(text))})
+    return counts
+
+
+def _counts_of_texts(db: peewee.SqliteDatabase, last: int) -> Counter[str]:
+    return gram_counts(text for _, text in db.execute_sql(_TEXTS, (last,)))
+
+
+def _count(db: peewee.SqliteDatabase, table: str, counts: Counter[str]) -> None:
+    db.cursor().executemany(
+        f"""INSERT INTO {table} VALUES (?, ?)
+        ON CONFLICT (gram) DO UPDATE SET count = count + excluded.count""",
+        [row for row in counts.items() if row[1]],
+    )
