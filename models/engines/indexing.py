@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 import peewee
 
-AT_ONCE = 100  # clients
+AT_ONCE = 250  # clients
 BATCH = 1000  # texts that are held in memory
 
 _WRITE = """UPDATE client_words_new SET text = COALESCE(
         (SELECT text FROM client_words_known WHERE id = client_words_new.id), ''
     ) WHERE text IS NULL RETURNING (SELECT COUNT(*) FROM client_words_new)"""
-_LAST = f"SELECT MAX(id) FROM (SELECT id FROM client_words_new ORDER BY id LIMIT {BATCH})"
+_LAST = "SELECT MAX(id) FROM (SELECT id FROM client_words_new ORDER BY id LIMIT ?)"
 _CHANGED = "(SELECT id FROM client_words_new WHERE id <= ?)"
 _TEXTS = f"SELECT id, text FROM client_words_text WHERE id IN {_CHANGED}"
 _TAKE_OUT = (
@@ -73,24 +73,28 @@ def keep_up(db: peewee.SqliteDatabase) -> None:
     row = changed.fetchone()
     changed.close()
     if row is not None and row[0] >= AT_ONCE:
-        _index_batch(db)
+        _index_batch(db, AT_ONCE)
 
 
 def index_texts(db: peewee.SqliteDatabase) -> None:
     """Index all texts that have changed, in the transaction that is open."""
-    while _index_batch(db):
+    while _index_batch(db, BATCH):
         pass
 
 
-def _index_batch(db: peewee.SqliteDatabase) -> bool:
-    (last,) = db.execute_sql(_LAST).fetchone()
+def _index_batch(db: peewee.SqliteDatabase, most: int) -> bool:
+    (last,) = db.execute_sql(_LAST, (most,)).fetchone()
     if last is None:
         return False
-    before = _counts_of_texts(db, last)
+    before = _texts(db, last)
     for statement in (*_TAKE_OUT, *_PUT_IN):
         db.execute_sql(statement, (last,))
-    counts = _counts_of_texts(db, last)
-    counts.subtract(before)
+    after = _texts(db, last)
+    counts: Counter[str] = Counter()
+    for id in before.keys() | after.keys():
+        lost, won = (_grams(texts.get(id, "")) for texts in (before, after))
+        counts.update(won - lost)
+        counts.subtract(lost - won)
     _count(db, "client_words_gram", counts)
     db.execute_sql("DELETE FROM client_words_new WHERE id <= ?", (last,))
     return True
@@ -147,12 +151,16 @@ def gram_counts(texts: Iterable[str]) -> Counter[str]:
     """Count the texts by each character, and each two in a row, that they have."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update({*text, *map("".join, itertools.pairwise(text))})
+        counts.update(_grams(text))
     return counts
 
 
-def _counts_of_texts(db: peewee.SqliteDatabase, last: int) -> Counter[str]:
-    return gram_counts(text for _, text in db.execute_sql(_TEXTS, (last,)))
+def _grams(text: str) -> set[str]:
+    return {*text, *map("".join, itertools.pairwise(text))}
+
+
+def _texts(db: peewee.SqliteDatabase, last: int) -> dict[int, str]:
+    return dict(db.execute_sql(_TEXTS, (last,)).fetchall())
 
 
 def _count(db: peewee.SqliteDatabase, table: str, counts: Counter[str]) -> None:

@@ -62,6 +62,8 @@ TEXTS = (
 INDEX = (
     "INSERT INTO client_words_text SELECT id, text FROM client_words_known",
     "INSERT INTO client_words (client_words) VALUES ('rebuild')",
+    # More parts are merged at once, and so seldomer: a third less work, and found as soon.
+    "INSERT INTO client_words (client_words, rank) VALUES ('automerge', 8)",
 )
 
 NOTE = """CREATE TRIGGER {table}_words_{change} AFTER {event} ON {table} BEGIN
