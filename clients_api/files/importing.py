@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple, Protocol
 
 from clients_api.models import Category, Tag
@@ -95,8 +94,7 @@ class Import:
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)
             read = FORMATS[form].read
             taken = read(stream, rows.known, encoding=self._encoding, raw=self._raw)
-            with ExitStack() as stack:
-                report = self._take_all(rows, taken, database, stack)
+            report = self._take_all(rows, indexing.in_bulk(database, taken))
             made = Category.made_after(last_category, "name", NAMES_MAX)
             report.categories_created, report.new_categories = made
             report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)
@@ -105,13 +103,9 @@ class Import:
                 transaction.rollback()
         return Report(failed=report.failed) if refused else report
 
-    def _take_all(
-        self, taker: Rows, rows: Iterable[Row], database: Database, stack: ExitStack
-    ) -> Report:
+    def _take_all(self, taker: Rows, rows: Iterable[Row]) -> Report:
         report = Report()
-        for number, row in enumerate(rows):
-            if number == indexing.AT_ONCE:
-                stack.enter_context(indexing.at_once(database))
+        for row in rows:
             errors: Errors = {}
             if row.problem is not None:
                 errors[None] = [row.problem]

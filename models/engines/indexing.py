@@ -9,8 +9,11 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import peewee
+
+Row = TypeVar("Row")
 
 AT_ONCE = 250  # clients
 BATCH = 1000  # texts that are held in memory
@@ -141,6 +144,16 @@ def at_once(db: peewee.SqliteDatabase) -> Iterator[None]:
     index_texts(db)
     for _, sql in triggers:
         db.execute_sql(sql)
+
+
+def in_bulk(db: peewee.SqliteDatabase, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows, of which clients are made as they come; what many of them make, `at_once`."""
+    rows = iter(rows)
+    yield from itertools.islice(rows, AT_ONCE)
+    for row in rows:
+        with at_once(db):
+            yield row
+            yield from rows
 
 
 def _last_id(db: peewee.SqliteDatabase, table: str) -> int:

@@ -67,21 +67,22 @@ def test_what_is_indexed_by_the_hundreds_is_indexed_once(app):
 
 def test_many_rows_are_indexed_at_once_and_right(app, api):
     """New ones, those that change twice in a file, and those that were there; or none at all."""
-    rows = [ACME | {"email": f"{n}@a.example", "client_vat": f"V{n}"} for n in range(150)]
+    rows = [ACME | {"email": f"{n}@a.example", "client_vat": f"V{n}"} for n in range(300)]
+    assert len(rows) > indexing.AT_ONCE
     triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
     before = app.database.execute_sql(triggers).fetchall()
-    for city, query, in_bonn in (("Köln", "", 0), ("Bonn", "&dry_run=yes", 0), ("Bonn", "", 150)):
+    for city, query, in_bonn in (("Köln", "", 0), ("Bonn", "&dry_run=yes", 0), ("Bonn", "", 300)):
         lines = [json.dumps(row | {"client_billing_city": city}) for row in rows]
         other = {"client_company_name": "Zebra", "status": "suspended", "client_billing_city": "X"}
         answer = api.post(
             f"/clients/import?format=ndjson&on_conflict=update{query}",
-            data="\n".join([*lines, json.dumps(rows[140] | other)]),
+            data="\n".join([*lines, json.dumps(rows[290] | other)]),
             content_type="application/x-ndjson",
         )
         assert answer.status_code == 200, answer.get_json()
         with using(app.database):
             assert faults(app) == checking._total_faults(app.database) == []
-            assert Client.matching(q="zebra v140").total() == 1
+            assert Client.matching(q="zebra v290").total() == 1
             assert Client.matching(search="zebra").total() == 1
             assert Client.matching(status="suspended").total() == 1
             assert Client.matching(q="bonn").total() == in_bonn
