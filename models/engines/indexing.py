@@ -6,6 +6,7 @@ Until then the texts that have changed are looked at (models/migrations/0005_tex
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -89,15 +90,11 @@ def _index_batch(db: peewee.SqliteDatabase, most: int) -> bool:
     (last,) = db.execute_sql(_LAST, (most,)).fetchone()
     if last is None:
         return False
-    before = _texts(db, last)
+    before = _counts_of_texts(db, last)
     for statement in (*_TAKE_OUT, *_PUT_IN):
         db.execute_sql(statement, (last,))
-    after = _texts(db, last)
-    counts: Counter[str] = Counter()
-    for id in before.keys() | after.keys():
-        lost, won = (_grams(texts.get(id, "")) for texts in (before, after))
-        counts.update(won - lost)
-        counts.subtract(lost - won)
+    counts = _counts_of_texts(db, last)
+    counts.subtract(before)
     _count(db, "client_words_gram", counts)
     db.execute_sql("DELETE FROM client_words_new WHERE id <= ?", (last,))
     return True
@@ -164,16 +161,12 @@ def gram_counts(texts: Iterable[str]) -> Counter[str]:
     """Count the texts by each character, and each two in a row, that they have."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(_grams(text))
+        counts.update({*text, *map(operator.add, text, text[1:])})
     return counts
 
 
-def _grams(text: str) -> set[str]:
-    return {*text, *map("".join, itertools.pairwise(text))}
-
-
-def _texts(db: peewee.SqliteDatabase, last: int) -> dict[int, str]:
-    return dict(db.execute_sql(_TEXTS, (last,)).fetchall())
+def _counts_of_texts(db: peewee.SqliteDatabase, last: int) -> Counter[str]:
+    return gram_counts(text for _, text in db.execute_sql(_TEXTS, (last,)))
 
 
 def _count(db: peewee.SqliteDatabase, table: str, counts: Counter[str]) -> None:

@@ -16,13 +16,12 @@ def details(phone: str | None, *texts: str | None) -> str | None:
 
     Numbers are found however they are punctuated, and in a phone number all its digits in a row.
     """
-    parts: dict[str, None] = {}
-    for text in filter(None, texts):
-        as_it_is = plain(text)
-        parts |= dict.fromkeys((as_it_is, _GAPS.sub("", as_it_is)))
-    if digits := re.sub(r"[^0-9]", "", phone or ""):
-        parts[digits] = None
-    return "\n".join(parts) or None
+    parts = [plain(text) for text in texts if text]
+    if _GAPS.search("\n".join(parts)):
+        parts += [_GAPS.sub("", part) for part in parts]
+    if phone:
+        parts.append(re.sub(r"[^0-9]", "", phone))
+    return "\n".join(dict.fromkeys(filter(None, parts))) or None
 
 
 def person_details(first_name: str, last_name: str, email: str, phone: str | None) -> str | None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from conftest import expect_error
+from conftest import ROOT, expect_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_search_random import EXAMPLES, by_cursor, by_number
@@ -107,6 +107,26 @@ def test_each_word_is_found_in_what_is_known(api, make_client, ask):
     for q in ("nobody", "acme nobody", "koln other", "5550101", "%", "zz", "acme zz", "x" * 500):
         assert ask(q) == [], q
     assert ask("") == ask("  ") == [id, other]
+
+
+def test_words_find_what_the_documentation_says(make_client, ask):
+    text = (ROOT / "docs/calls.md").read_text().partition("find clients by words")[2]
+    table = text.partition("| `q` |")[2].partition("##")[0]
+    make_client(client_company_name="Other", first_name="Ann", email="ann@other.example")
+    documented = make_client(
+        first_name="Jürgen",
+        last_name="Łęcki",
+        email="jl@bücher.example",
+        client_company_name="Café Größe",
+        client_phone="+49 (221) 555-0100",
+        client_vat="DE123456789",
+        client_billing_city="Köln",
+        tags=["key account"],
+    )
+    questions = re.findall(r"`([^`]+)`", table)
+    assert len(questions) >= 8
+    for q in questions:
+        assert ask(q) == [documented["id"]], q
 
 
 def test_words_are_one_filter_among_others(make_client, api, ask):
