@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,24 +79,11 @@ def _pending_migrations(db: sqlite.Database) -> list[str]:
 
 def _search_faults(db: sqlite.Database) -> list[str]:
     faults = []
-    names = (name for (name,) in Client.select(Client.name_key).tuples().iterator())
-    if not (sqlite.search_index_is_sound(db, NAMES) and _grams_are_sound(db, "client_gram", names)):
+    if not (sqlite.search_index_is_sound(db, NAMES) and indexing.names_are_sound(db)):
         faults.append(f"differs from the names of the clients, {REMEDY}")
-    with db.atomic("DEFERRED"):
-        if not (
-            sqlite.search_index_is_sound(db, WORDS)
-            and _grams_are_sound(db, "client_words_gram", indexing.indexed_texts(db))
-            and indexing.texts_are_sound(db)
-        ):
-            faults.append(f"differs from the words of the clients and their users, {REMEDY}")
+    if not (sqlite.search_index_is_sound(db, WORDS) and indexing.texts_are_sound(db)):
+        faults.append(f"differs from the words of the clients and their users, {REMEDY}")
     return faults
-
-
-def _grams_are_sound(db: sqlite.Database, table: str, texts: Iterable[str]) -> bool:
-    grams = peewee.Table(table, ("gram", "count"))
-    kept = grams.select(grams.gram, grams.count).where(grams.count != 0)
-    with db.atomic("DEFERRED"):
-        return dict(kept.bind(db).tuples()) == indexing.gram_counts(texts)
 
 
 def _index_anew(db: sqlite.Database) -> None:

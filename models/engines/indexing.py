@@ -109,14 +109,23 @@ def index_anew(db: peewee.SqliteDatabase) -> None:
     index_texts(db)
 
 
-def indexed_texts(db: peewee.SqliteDatabase) -> Iterator[str]:
-    """Yield the texts that are indexed."""
-    return (text for (text,) in db.execute_sql("SELECT text FROM client_words_text"))
+def names_are_sound(db: peewee.SqliteDatabase) -> bool:
+    """Compare the counts of one and two characters with the names of the clients."""
+    with db.atomic("DEFERRED"):
+        return _grams_are_sound(db, "client_gram", "SELECT name_key FROM client")
 
 
 def texts_are_sound(db: peewee.SqliteDatabase) -> bool:
-    """Compare the texts that stand for now with what is known of the clients."""
-    return db.execute_sql(_WRONG).fetchone() is None
+    """Compare the texts that stand for now with the clients, and what is counted with them."""
+    with db.atomic("DEFERRED"):
+        if db.execute_sql(_WRONG).fetchone() is not None:
+            return False
+        return _grams_are_sound(db, "client_words_gram", "SELECT text FROM client_words_text")
+
+
+def _grams_are_sound(db: peewee.SqliteDatabase, table: str, texts: str) -> bool:
+    kept = dict(db.execute_sql(f"SELECT gram, count FROM {table} WHERE count <> 0").fetchall())
+    return kept == gram_counts(text for (text,) in db.execute_sql(texts))
 
 
 @contextmanager
