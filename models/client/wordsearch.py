@@ -25,8 +25,9 @@ INDEX = "client_words"
 CERTAIN = 32  # characters, by which the index finds a word; of a longer one the rest is compared
 MOST = 6  # words that are values of their own; those behind them share one
 
-_indexed, _new, _new_text = (
-    peewee.Table(f"client_words_{name}", ("id", "text")) for name in ("text", "new", "new_text")
+_indexed, _old, _new, _new_text = (
+    peewee.Table(f"client_words_{name}", ("id", "text"))
+    for name in ("text", "old", "new", "new_text")
 )
 _grams = peewee.Table("client_words_gram", ("gram", "count"))
 _count = peewee.fn.COUNT(peewee.SQL("*"))
@@ -111,8 +112,7 @@ def _search(
             found = ids(asked, *needles).alias("counted")
             return peewee.Select((found,), (_count,))
         has = _have(needles)
-        joined = peewee.Join(_new, _indexed, "CROSS JOIN", on=_new.id == _indexed.id)
-        before = peewee.Select((joined,), (_count,)).where(has(_indexed.text))
+        before = _old.select(_count).where(has(_old.text))
         since = _new_text.select(_count).where(has(_new_text.text))
         return peewee.Expression(peewee.Expression(count(asked), "-", before), "+", since)
 

@@ -23,17 +23,16 @@ _WRITE = """UPDATE client_words_new SET text = COALESCE(
         (SELECT text FROM client_words_known WHERE id = client_words_new.id), ''
     ) WHERE text IS NULL RETURNING (SELECT COUNT(*) FROM client_words_new)"""
 _LAST = "SELECT MAX(id) FROM (SELECT id FROM client_words_new ORDER BY id LIMIT ?)"
-_CHANGED = "(SELECT id FROM client_words_new WHERE id <= ?)"
-_TEXTS = f"SELECT id, text FROM client_words_text WHERE id IN {_CHANGED}"
-_TAKE_OUT = (
-    f"""INSERT INTO client_words (client_words, rowid, text)
-    SELECT 'delete', id, text FROM ({_TEXTS})""",
-    f"DELETE FROM client_words_text WHERE id IN {_CHANGED}",
-)
-_PUT_IN = (
+_TEXTS = "SELECT text FROM client_words_old WHERE id <= ?"
+_PUT_RIGHT = (
+    """INSERT INTO client_words (client_words, rowid, text)
+    SELECT 'delete', id, text FROM client_words_old WHERE id <= ?""",
+    """DELETE FROM client_words_text
+    WHERE id IN (SELECT id FROM client_words_new WHERE id <= ?)""",
     """INSERT INTO client_words_text
     SELECT id, text FROM client_words_new_text WHERE id <= ? AND text <> ''""",
-    f"INSERT INTO client_words (rowid, text) {_TEXTS}",
+    """INSERT INTO client_words (rowid, text)
+    SELECT id, text FROM client_words_old WHERE id <= ?""",
 )
 _EMPTY = (
     "DELETE FROM client_gram",
@@ -44,14 +43,22 @@ _EMPTY = (
     "INSERT INTO client_words (client_words) VALUES ('rebuild')",
     "INSERT INTO client_words_new (id) SELECT id FROM client",
 )
-_NOW = """SELECT id, text FROM client_words_text WHERE id NOT IN (SELECT id FROM client_words_new)
-    UNION ALL SELECT id, text FROM client_words_new WHERE text IS NOT NULL"""
-_WRONG = f"""SELECT now.id FROM ({_NOW}) AS now
-    LEFT JOIN client_words_known AS known ON known.id = now.id
+_WRONG = """SELECT now.id FROM (
+        SELECT id, text FROM client_words_text WHERE id NOT IN (SELECT id FROM client_words_new)
+        UNION ALL SELECT id, text FROM client_words_new WHERE text IS NOT NULL
+    ) AS now LEFT JOIN client_words_known AS known ON known.id = now.id
     WHERE now.text <> COALESCE(known.text, '')
     UNION ALL SELECT id FROM client WHERE id NOT IN (SELECT id FROM client_words_text)
         AND id NOT IN (SELECT id FROM client_words_new)
     LIMIT 1"""
+_LAST_IDS = """SELECT COALESCE((SELECT MAX(id) FROM client), 0),
+    COALESCE((SELECT MAX(id) FROM user), 0)"""
+_COUNTED = {
+    "client_gram": """INSERT INTO client_gram VALUES (?, ?)
+    ON CONFLICT (gram) DO UPDATE SET count = count + excluded.count""",
+    "client_words_gram": """INSERT INTO client_words_gram VALUES (?, ?)
+    ON CONFLICT (gram) DO UPDATE SET count = count + excluded.count""",
+}
 _RESTING = """SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name IN (
     'client_search_insert', 'client_gram_insert', 'client_total_insert',
     'client_words_insert', 'user_words_insert'
@@ -91,7 +98,7 @@ def _index_batch(db: peewee.SqliteDatabase, most: int) -> bool:
     if last is None:
         return False
     before = _counts_of_texts(db, last)
-    for statement in (*_TAKE_OUT, *_PUT_IN):
+    for statement in _PUT_RIGHT:
         db.execute_sql(statement, (last,))
     counts = _counts_of_texts(db, last)
     counts.subtract(before)
@@ -124,8 +131,9 @@ def texts_are_sound(db: peewee.SqliteDatabase) -> bool:
 
 
 def _grams_are_sound(db: peewee.SqliteDatabase, table: str, texts: str) -> bool:
-    kept = dict(db.execute_sql(f"SELECT gram, count FROM {table} WHERE count <> 0").fetchall())
-    return kept == gram_counts(text for (text,) in db.execute_sql(texts))
+    grams = peewee.Table(table, ("gram", "count"))
+    kept = grams.select(grams.gram, grams.count).where(grams.count != 0).bind(db).tuples()
+    return dict(kept) == gram_counts(text for (text,) in db.execute_sql(texts))
 
 
 @contextmanager
@@ -135,17 +143,17 @@ def at_once(db: peewee.SqliteDatabase) -> Iterator[None]:
     Without triggers SQLite keeps no copy of the pages that a row changes, in case one of them
     fails, which costs more than all else of a row.
     """
-    last = {table: _last_id(db, table) for table in ("client", "user")}
+    last_client, last_user = db.execute_sql(_LAST_IDS).fetchone()
     triggers = db.execute_sql(_RESTING).fetchall()
     for name, _ in triggers:
         db.execute_sql(f'DROP TRIGGER "{name}"')
-    db.execute_sql("INSERT INTO client_search_later VALUES (?)", (last["client"],))
+    db.execute_sql("INSERT INTO client_search_later VALUES (?)", (last_client,))
     yield
     db.execute_sql("DELETE FROM client_search_later")
     for statement in _MADE:
-        db.execute_sql(statement, (last["client"],))
-    db.execute_sql(_USERS, (last["user"],))
-    names = db.execute_sql("SELECT name_key FROM client WHERE id > ?", (last["client"],))
+        db.execute_sql(statement, (last_client,))
+    db.execute_sql(_USERS, (last_user,))
+    names = db.execute_sql("SELECT name_key FROM client WHERE id > ?", (last_client,))
     _count(db, "client_gram", gram_counts(name for (name,) in names))
     index_texts(db)
     for _, sql in triggers:
@@ -162,10 +170,6 @@ def in_bulk(db: peewee.SqliteDatabase, rows: Iterable[Row]) -> Iterator[Row]:
             yield from rows
 
 
-def _last_id(db: peewee.SqliteDatabase, table: str) -> int:
-    return db.execute_sql(f'SELECT COALESCE(MAX(id), 0) FROM "{table}"').fetchone()[0]
-
-
 def gram_counts(texts: Iterable[str]) -> Counter[str]:
     """Count the texts by each character, and each two in a row, that they have."""
     counts: Counter[str] = Counter()
@@ -175,12 +179,8 @@ def gram_counts(texts: Iterable[str]) -> Counter[str]:
 
 
 def _counts_of_texts(db: peewee.SqliteDatabase, last: int) -> Counter[str]:
-    return gram_counts(text for _, text in db.execute_sql(_TEXTS, (last,)))
+    return gram_counts(text for (text,) in db.execute_sql(_TEXTS, (last,)))
 
 
 def _count(db: peewee.SqliteDatabase, table: str, counts: Counter[str]) -> None:
-    db.cursor().executemany(
-        f"""INSERT INTO {table} VALUES (?, ?)
-        ON CONFLICT (gram) DO UPDATE SET count = count + excluded.count""",
-        [row for row in counts.items() if row[1]],
-    )
+    db.cursor().executemany(_COUNTED[table], [row for row in counts.items() if row[1]])

@@ -3,7 +3,7 @@
 `client_words_text` has it as the index `client_words` has it, and `client_words_gram` counts one
 and two characters. To put a change into these costs a fraction by the hundred: triggers note in
 `client_words_new` whose text is another one now, with NULL for the text until that is written there
-(models/engines/indexing.py).
+(models/engines/indexing.py). What these have in the index is in `client_words_old`.
 
 Of many clients that are made at once, names too are indexed at the end, and what counts them: of
 those with a higher id than stands in `client_search_later`.
@@ -45,6 +45,9 @@ TEXTS = (
     FROM client""",
     "CREATE TABLE client_words_text (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL)",
     "CREATE TABLE client_words_new (id INTEGER NOT NULL PRIMARY KEY, text TEXT)",
+    """CREATE VIEW client_words_old AS SELECT client_words_new.id AS id, client_words_text.text
+    FROM client_words_new CROSS JOIN client_words_text
+        ON client_words_text.id = client_words_new.id""",
     """CREATE VIEW client_words_new_text AS SELECT id, COALESCE(
         text, (SELECT text FROM client_words_known WHERE id = client_words_new.id), ''
     ) AS text FROM client_words_new""",
