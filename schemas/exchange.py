@@ -17,7 +17,7 @@ from .base import AnswerSchema, QuerySchema, Schema, text
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
 from .contact import ContactCreateSchema
 from .custom_field import value_field
-from .fields import Choice, Id, Integer, String, YesNo
+from .fields import Choice, Id, Integer, String, YesNo, is_unicode
 from .fields.flags import Flag
 from .metadata import told
 from .paging import PageQuerySchema
@@ -122,7 +122,7 @@ def _load(
         value = params.get(column.name, ma.missing)
         # What most cells are, text in which nothing can be wrong, need not be asked about further.
         is_short = type(value) is str and len(value) <= column.most
-        if is_short and value.isascii() and "\0" not in value:
+        if is_short and "\0" not in value and (value.isascii() or is_unicode(value)):
             values[column.key] = value
             continue
         field = column.field
