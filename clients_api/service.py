@@ -21,7 +21,7 @@ from .models.engines.current import using
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
-from .web.auth import Caller, KeyAuthenticator, require
+from .web.auth import CALLER, Caller, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
 from .web.reading import routing
 from .web.repeats import Repeats
@@ -109,6 +109,7 @@ class Service(flask.Flask):
             request.is_counted = True
             self.prepare()
             request.caller = caller = self.authenticate(request)
+            request.environ[CALLER] = caller
             if self.rate_limit is not None:
                 name = None if caller is None else caller.name
                 request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")

@@ -118,6 +118,20 @@ def test_no_caller_that_stalls_keeps_a_thread_for_longer_than_35_seconds(
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.only("granian", "a thread of gunicorn waits some seconds for each of them")
+def test_half_bodies_without_a_key_keep_nobody_waiting(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    half = _half_body(server).replace(server.key.encode(), b"none")
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            caller = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            stack.enter_context(caller).sendall(half)
+        assert _seconds_to_answer(server) < 5
+        for _ in range(4):
+            assert _seconds_to_answer(server) < 1
+    assert server.stop() == 0
+
+
 def test_a_caller_that_does_not_hang_up_keeps_nobody_waiting(
     start_server: Callable[..., Server],
 ) -> None:
