@@ -249,7 +249,9 @@ def use(house: House, user: int, until: float) -> list[float]:
 
 def test_callers_who_are_slow_keep_nobody_waiting(build: Callable[..., House]) -> None:
     # Without nginx, half of what comes here stops gunicorn's threads, and half bodies granian's.
-    house = build()
+    # A machine at work takes a while until all are there: none may be sent away meanwhile.
+    timeouts = ("client_header_timeout", "client_body_timeout")
+    house = build({f"{name} 10s;": f"{name} 60s;" for name in timeouts})
     fill(house)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as users:
         lines = half_heads(house, 200) + callers_that_do_not_read(house, 64)

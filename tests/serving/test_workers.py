@@ -87,7 +87,7 @@ def test_a_server_that_is_told_to_quit_does_so_at_once(start_server):
     server = start_server("--workers", "2")
     begin = time.monotonic()
     assert server.stop(signal.SIGQUIT) == 0
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15, "in peace it takes up to 30 seconds"
 
 
 @pytest.mark.slow

@@ -276,4 +276,4 @@ def test_who_waits_for_another_process_goes_on_as_soon_as_it_is_done(app):
             with app.database.writing():
                 waits.append(time.monotonic() - ended[0])
             ending.join()
-    assert statistics.median(waits) < 0.02, waits
+    assert statistics.median(waits) < 0.05, waits
