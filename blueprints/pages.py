@@ -63,10 +63,10 @@ def openapi_json() -> flask.Response:
 @about.get("/")
 def start() -> flask.Response:
     """Lead whoever opens the prefix itself to the documentation page."""
-    docs = flask.request.script_root + flask.current_app.config["URL_PREFIX"] + "/docs"
+    docs = routing.root(request) + quote(current_app.config["URL_PREFIX"]) + "/docs"
     response = flask.jsonify(message=f"The documentation is at {docs}.")
     response.status_code = 302
-    response.headers["Location"] = quote(docs)
+    response.headers["Location"] = docs
     return response
 
 

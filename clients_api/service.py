@@ -119,6 +119,7 @@ class Service(flask.Flask):
         """Answer a request: a POST as the method that it is meant as, if its caller is known."""
         request = web.request._get_current_object()
         routing.require_short(request)
+        routing.require_host(request)
         may_be = self._is_ours(request) and routing.may_be_overridden(request)
         if may_be and self._identify(request) is not None:
             routing.override(request, self.create_url_adapter(request))

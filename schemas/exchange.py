@@ -144,9 +144,10 @@ def _flag(description: str) -> Any:
 
 # What Python has for uses of its own, and no file is written in: "Python Specific Encodings" of
 # its documentation (codecs), and what those are made with.
-_PYTHONS_OWN = frozenset(
-    "charmap idna mbcs oem palmos punycode raw-unicode-escape undefined unicode-escape".split()
-)
+_PYTHONS_OWN = {"charmap", "idna", "mbcs", "oem", "palmos", "punycode", "undefined"} | {
+    "raw-unicode-escape",
+    "unicode-escape",
+}
 
 
 def canonical_encoding(name: str) -> str | None:

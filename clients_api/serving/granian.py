@@ -9,7 +9,6 @@ import math
 import multiprocessing.util
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -203,13 +202,16 @@ class _Body(io.RawIOBase):
         self.has_two_meanings = coding is not None and coding.strip().lower() != "chunked"
         self.is_json = environ.get("CONTENT_TYPE", "").lower().startswith(JSON)
         self.is_begun = False
-        self.left = sys.maxsize if self.is_chunked else int(environ["CONTENT_LENGTH"])
+        self.left = 0 if self.is_chunked else int(environ["CONTENT_LENGTH"])
         self.is_asked_for = "HTTP_EXPECT" not in environ  # else it comes when it is read
 
     @property
     def is_coming(self) -> bool:
-        """Whether a caller sends on, though the application has read all that it wants."""
-        return self.left > 0 and (self.is_asked_for or self.is_begun) and not self.has_two_meanings
+        """Whether a caller sends on, though the application has read all that it wants.
+
+        Chunks need have no end, and proxies that take a body before they call say its length.
+        """
+        return self.left > 0 and (self.is_asked_for or self.is_begun)
 
     def readable(self) -> bool:
         return True

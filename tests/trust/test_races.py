@@ -119,7 +119,7 @@ def test_one_of_many_clients_with_the_same_address_is_made(crowd):
 
 
 def test_one_contact_is_promoted_once(crowd):
-    contact = crowd.make("/contacts", **person(0))
+    contact = crowd.make("/contacts", **person(0, type="contact"))
     answers = crowd.send([("POST", "/clients", person(0))] * CALLERS)
     assert statuses(answers) == {201: 1, 422: CALLERS - 1}
     (client,) = crowd.data("/clients")
