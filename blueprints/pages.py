@@ -56,7 +56,7 @@ def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
     current_app.prepare()
     spec = document.with_custom_fields(current_app.api, CustomField.definitions())
-    spec = spec | {"servers": [{"url": routing.root(request) or "/"}]}
+    spec = spec | {"servers": [{"url": routing.root(request)}]}
     return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 

@@ -61,6 +61,7 @@ class Service(flask.Flask):
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
         self.announcer = Announcer(self)
+        self.database.trash_days = settings["TRASH_KEPT_DAYS"]
         self.database.on_commit = self.announcer
         if proxies := settings["TRUSTED_PROXIES"]:
             # As Flask's manual says.
@@ -120,7 +121,7 @@ class Service(flask.Flask):
         request = web.request._get_current_object()
         routing.require_short(request)
         routing.require_host(request)
-        may_be = self._is_ours(request) and routing.may_be_overridden(request)
+        may_be = routing.may_be_overridden(request) and self._is_ours(request)
         if may_be and self._identify(request) is not None:
             routing.override(request, self.create_url_adapter(request))
         return super().dispatch_request()

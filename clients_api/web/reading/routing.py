@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -38,8 +39,13 @@ def require_host(request: Any) -> None:
     Answers have addresses with it. Raises Refused, 400.
     """
     host = request.environ.get("HTTP_HOST")
-    if host and not _HOST.fullmatch(host):
+    if host and not _can_be_host(host):
         raise Refused(400, "The header Host is not valid.")
+
+
+@functools.lru_cache(maxsize=256)
+def _can_be_host(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 def require_meant(request: Any, title: str, *, changes: bool) -> None:
@@ -72,7 +78,8 @@ def mount(request: Any) -> str:
 
     It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
     """
-    return urlsplit(current_app.config["PUBLIC_URL"]).path or quote(request.script_root)
+    public = current_app.config["PUBLIC_URL"]
+    return (urlsplit(public).path if public else "") or quote(request.script_root)
 
 
 def root(request: Any) -> str:
