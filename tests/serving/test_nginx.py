@@ -243,7 +243,8 @@ def use(house: House, user: int, until: float) -> list[float]:
             method, f"/api{path}", body if method == "POST" else None, f"127.0.4.{user + 1}"
         )
         seconds.append(time.monotonic() - began)
-        assert answer.status in (200, 201), answer
+        # A machine at work may be too busy to write: the service says so, and nginx something else.
+        assert answer.status in (200, 201) or answer.headers["Retry-After"] == "1", answer
         time.sleep(0.1)
 
 
