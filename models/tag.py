@@ -17,6 +17,7 @@ from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
+from .queries.words import details
 
 MOST_PER_CLIENT = 100
 
@@ -27,6 +28,7 @@ class Tag(BaseModel):
     title_plain = peewee.TextField(index=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField()
+    words = peewee.TextField(null=True)
 
     @classmethod
     def find(cls, id: int | None) -> Record:
@@ -53,7 +55,8 @@ class Tag(BaseModel):
                 moment = now()
                 shown = {"title": title, "created": moment}
                 keys = {"title_key": key, "title_plain": plain(title)}
-                ids[key] = cls.insert_row(**shown, **keys, updated=moment)
+                words = details(None, title)
+                ids[key] = cls.insert_row(**shown, **keys, words=words, updated=moment)
                 made = events.created({"id": ids[key], **shown})
                 events.write(events.TAG, "created", ids[key], made, time=moment)
         return [ids[key] for key in spellings]
@@ -77,7 +80,7 @@ class Tag(BaseModel):
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
             keys = {"title_key": fold(title), "title_plain": plain(title)}
-            cls.update_row(id, title=title, **keys, updated=moment)
+            cls.update_row(id, title=title, **keys, words=details(None, title), updated=moment)
             changes = {"title": [tag["title"], title]}
             events.write(events.TAG, "updated", id, changes, time=moment, clients=clients)
             return cls.find(id)

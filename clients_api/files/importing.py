@@ -90,9 +90,8 @@ class Import:
             last_category, last_tag = Category.last_id(), Tag.last_id()
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)
             read = FORMATS[form].read
-            report = self._take_all(
-                rows, read(stream, rows.known, encoding=self._encoding, raw=self._raw)
-            )
+            taken = read(stream, rows.known, encoding=self._encoding, raw=self._raw)
+            report = self._take_all(rows, database.in_bulk(taken))
             made = Category.made_after(last_category, "name", NAMES_MAX)
             report.categories_created, report.new_categories = made
             report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)

@@ -35,7 +35,7 @@ NAME_LENGTH = 150
 KEY_LENGTH = 3 * NAME_LENGTH  # of a folded name: folding makes three characters of one, at most
 STATUSES = ("active", "suspended")
 OWNER = ("owner_id", "owner_name")
-DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
+DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
 class Client(StoredClient):

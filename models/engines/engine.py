@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .errors import Busy, Trouble
 from .known import Known
 from .searching import Searching
 from .turns import Turns
 from .written import Written
+
+Row = TypeVar("Row")
 
 BUSY_SECONDS = 10  # to wait for others who write
 
@@ -59,7 +61,9 @@ class Engine:
         # A process that can never write again, though others can; then somebody may renew it.
         self.is_stale = False
         self.on_stale: Callable[[], None] | None = None
+        self.has_log_to_empty = False  # after something was erased while others read
         self.trash_days = 30  # for which deletions can be undone
+        self.events_days = 90  # for which events are kept; 0: for ever
         self.on_commit: Callable[[Written], None] | None = None  # told what events were written
 
     @property
@@ -94,7 +98,9 @@ class Engine:
         try:
             with self.atomic(deadline=deadline, patiently=patiently) as transaction:
                 yield
-                if not kept:
+                if kept:
+                    self.keep_up()
+                else:
                     transaction.rollback()
         except self.errors as error:
             self.renew_if_stale(error)
@@ -107,6 +113,23 @@ class Engine:
 
     def renew_if_stale(self, error: Exception) -> None:
         """Close this thread's connection if by this error it is one that never writes again."""
+
+    def keep_up(self) -> None:
+        """Do at the end of a transaction that writes what its changes call for."""
+
+    def in_bulk(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows, of which records are made as they come, in the transaction that is open."""
+        yield from rows
+
+    def forget(self) -> None:
+        """See that what this transaction deletes is left nowhere, once it is committed.
+
+        As far as that can be done at once. Raises what the errors are.
+        """
+
+    def empty_log(self) -> bool:
+        """Forget what was deleted where a log still has it; tell whether that is done."""
+        return True
 
     def reading(self) -> AbstractContextManager[Any]:
         """Run one transaction that only reads, and sees one moment in all that it reads."""

@@ -41,8 +41,8 @@ class Searching(Protocol):
     def name_condition(self, needle: str) -> Condition:
         """Return the filter for a part of the company name."""
 
-    def word_condition(self, needles: list[tuple[str, str]], *, alone: bool) -> Condition:
-        """Return the filter for words, each a pair: as names have it, and as details do.
+    def word_condition(self, needles: list[str], *, alone: bool) -> Condition:
+        """Return the filter for words, all of which a client has.
 
         In: whether it is the only one for text in a selection.
         """

@@ -15,7 +15,7 @@ import peewee
 from clients_api.models.engines.searching import Condition, Offer
 
 _users = peewee.Table("user", ("client_id", "words"))
-_tags = peewee.Table("tag", ("id", "title_plain"))
+_tags = peewee.Table("tag", ("id", "words"))
 _links = peewee.Table("client_tag", ("client_id", "tag_id"))
 
 
@@ -24,9 +24,9 @@ def name_condition(needle: str) -> Condition:
     return "name_like", (_pattern(needle),)
 
 
-def word_condition(needles: list[tuple[str, str]], *, alone: bool) -> Condition:
-    """Return the filter for words. Its values are pairs of patterns, of names and of details."""
-    return "words_like", tuple(_pattern(part) for pair in needles for part in pair)
+def word_condition(needles: list[str], *, alone: bool) -> Condition:
+    """Return the filter for words. Its values are patterns."""
+    return "words_like", tuple(_pattern(needle) for needle in needles)
 
 
 def _pattern(needle: str) -> str:
@@ -38,25 +38,22 @@ def offer(client: Any) -> Offer:
     """Return the filters that these conditions name. In: the model of clients."""
 
     def words(*patterns: Any) -> Any:
-        pairs = zip(patterns[::2], patterns[1::2], strict=True)
-        return functools.reduce(
-            operator.and_, (client.id.in_(_holders(client, *pair)) for pair in pairs)
-        )
+        found = (client.id.in_(_holders(client, pattern)) for pattern in patterns)
+        return functools.reduce(operator.and_, found)
 
     return Offer(
         {"name_like": lambda pattern: _like(client.name_key, pattern), "words_like": words}, {}
     )
 
 
-def _holders(client: Any, name: Any, detail: Any) -> peewee.Query:
-    """Compose the ids of the clients of which a needle is in the name, tags, or words."""
+def _holders(client: Any, pattern: Any) -> peewee.Query:
+    """Compose the ids of the clients of which a needle is in their words, users or tags."""
     one = client.alias("named")
     sources = (
-        one.select(one.id).where(_like(one.name_key, name)),
-        one.select(one.id).where(_like(one.words, detail)),
-        _users.select(_users.client_id).where(_like(_users.words, detail)),
+        one.select(one.id).where(_like(one.words, pattern)),
+        _users.select(_users.client_id).where(_like(_users.words, pattern)),
         _links.select(_links.client_id).where(
-            _links.tag_id.in_(_tags.select(_tags.id).where(_like(_tags.title_plain, name)))
+            _links.tag_id.in_(_tags.select(_tags.id).where(_like(_tags.words, pattern)))
         ),
     )
     return functools.reduce(operator.or_, sources)

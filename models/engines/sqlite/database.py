@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,14 @@ from peewee import sqlite3  # Python's, or that of the package pysqlite3 where i
 from clients_api.models.engines import engine
 from clients_api.models.engines.known import Known
 
-from . import codes, files
+from . import checking, codes, files, indexing
 from .base import SqliteEngine
 
 TRY_AGAIN_SECONDS = 0.0005
+LOG_SECONDS = 3  # for which the log's readers are waited for, before it is emptied
+_TEXT_INDEXES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5 %'"
+)
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -43,6 +47,8 @@ class Database(SqliteEngine):
                 "journal_mode": "wal",
                 "synchronous": synchronous,
                 "foreign_keys": 1,
+                # What is deleted is overwritten, so that nobody finds it in the file.
+                "secure_delete": 1,
                 "journal_size_limit": WAL_LIMIT_BYTES,
                 "temp_store": "memory",
                 # Of each thread's connection, in kibibytes; the system's cache lies behind it.
@@ -100,6 +106,28 @@ class Database(SqliteEngine):
             yield db
         finally:
             db.close_all()
+
+    def keep_up(self) -> None:
+        indexing.keep_up(self)
+
+    def in_bulk(self, rows: Iterable[engine.Row]) -> Iterator[engine.Row]:
+        return indexing.in_bulk(self, rows)
+
+    def forget(self) -> None:
+        # Indexes of text keep what was deleted until they are optimized, and the log what was there
+        # before until it is written back and emptied.
+        for (index,) in self.execute_sql(_TEXT_INDEXES).fetchall():
+            checking.command(self, index, "optimize")
+        self.after_commit(self.empty_log)
+
+    def empty_log(self) -> bool:
+        self.execute_sql(f"PRAGMA busy_timeout = {LOG_SECONDS * 1000}")
+        try:
+            (busy, *_) = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self.execute_sql(f"PRAGMA busy_timeout = {engine.BUSY_SECONDS * 1000}")
+        self.has_log_to_empty = bool(busy)
+        return not busy
 
     @contextmanager
     def not_waiting(self) -> Iterator[None]:
