@@ -22,6 +22,15 @@ class Changes:
         self.renamed: list[int | None] = []  # ids of categories, whose names their clients show
         self.deleted: list[Record] = []
 
+    def mark(self) -> tuple[str | None, str, int, int]:
+        """Return what `go_back` takes, to forget what is noted from now on."""
+        return self.first, self.last, len(self.renamed), len(self.deleted)
+
+    def go_back(self, mark: tuple[str | None, str, int, int]) -> None:
+        """Forget what was noted since `mark`: that part of the transaction is undone."""
+        self.first, self.last, renamed, deleted = mark
+        del self.renamed[renamed:], self.deleted[deleted:]
+
     def committed(self) -> None:
         """Tell what has changed, if anything has."""
         if self.first is not None or self.renamed or self.deleted:

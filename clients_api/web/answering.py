@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import flask
 import orjson
 
+from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
@@ -76,6 +77,15 @@ class Answerer:
             address = routing.root(request) + quote(request.path)
             response.headers["Link"] = link_header(address, request.query_string, page.links)
         return response
+
+    def data(
+        self, columns: tuple[str, ...], rows: Sequence[Row], *, includes: Mapping[str, Include]
+    ) -> bytes:
+        """Return the JSON of rows of these columns, as `data` has them."""
+        shaped = shape(self._answer.schema, columns)
+        data = [shaped(row) for row in rows]
+        _add(includes, data)
+        return orjson.dumps(data)
 
     def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:
         answer = self._answer

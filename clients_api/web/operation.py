@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import flask
 import orjson
 
 from clients_api.models.errors import Invalid
+from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.openapi.operations import OperationDocs
@@ -52,6 +53,18 @@ class Call(NamedTuple):
     path: dict[str, Any]
     query: dict[str, Any]
     body: dict[str, Any]
+
+
+class Found(NamedTuple):
+    """What a call in Python comes to.
+
+    `result` is a record, or a selection of some, of which `paging` says the order and page; `data`
+    makes JSON of their columns and rows.
+    """
+
+    result: Any
+    paging: Any
+    data: Callable[[tuple[str, ...], Sequence[Row]], bytes]
 
 
 class Operation(OperationDocs):
@@ -137,26 +150,43 @@ class Operation(OperationDocs):
             return response
 
     def _run(self, call: Call) -> flask.Response:
-        includes = self._included(call.query)
-        arguments = dict(call.path)
-        paging: Any = None
-        if isinstance(self.query, PageQuerySchema):
-            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
-        if self.takes_query:
-            arguments["query"] = call.query
-        if self.takes_body:
-            arguments["body"] = call.body
         if self.writes and self.has_record:
             self._check_state(call.request, call.path["id"])
-        try:
-            result = self.view(**arguments)
-        except Invalid as error:
-            raise unprocessable(self.body.sentences(error.rules)) from error
+        result, paging, includes = self._work(call.path, call.query, call.body, call.app.config)
         if isinstance(result, flask.Response):
             return result
         if isinstance(result, Selection):
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)
+
+    def perform(
+        self, path: dict[str, Any], query: dict[str, Any], body: dict[str, Any], config: Any
+    ) -> Found:
+        """Do the work for a call in Python: from parameters as the API names them to what is found.
+
+        The caller opens the transaction. In: the values of the path, the query string and the body;
+        the settings. Raises Refused, 422, and what models raise.
+        """
+        query, body = self._loader.take(path, query, body)
+        result, paging, includes = self._work(path, query, body, config)
+        return Found(result, paging, functools.partial(self._answerer.data, includes=includes))
+
+    def _work(
+        self, path: dict[str, Any], query: dict[str, Any], body: dict[str, Any], config: Any
+    ) -> tuple[Any, Any, dict[str, Include]]:
+        includes = self._included(query)
+        arguments = dict(path)
+        paging: Any = None
+        if isinstance(self.query, PageQuerySchema):
+            paging = Paging(type(self.query), query, config["PAGE_SIZE"])
+        if self.takes_query:
+            arguments["query"] = query
+        if self.takes_body:
+            arguments["body"] = body
+        try:
+            return self.view(**arguments), paging, includes
+        except Invalid as error:
+            raise unprocessable(self.body.sentences(error.rules)) from error
 
     def _included(self, query: dict[str, Any]) -> dict[str, Include]:
         name = query.pop("include", None)

@@ -127,6 +127,8 @@ class Database(peewee.SqliteDatabase):
         once where so many wait in vain that none would be left to read, unless this is to be done
         `patiently`.
         """
+        if self.in_transaction():
+            raise Busy("This thread has a transaction open already")
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
         if not self.turns.take(deadline, patiently):
             raise Busy("Others are writing")
@@ -142,6 +144,25 @@ class Database(peewee.SqliteDatabase):
             self.turns.end()
         if changes is not None:
             changes.committed()  # not sooner: whoever hears of it may want to write
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Run a part of a transaction that writes, which is undone alone where it fails."""
+        changes = self.changes
+        before = None if changes is None else changes.mark()
+        try:
+            with self.atomic():
+                yield
+        except BaseException:
+            if changes is not None:
+                changes.go_back(before)
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Run a transaction that only reads: the database as it is with its first query."""
+        with self.atomic("DEFERRED"):
+            yield
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:

@@ -1,0 +1,24 @@
+"""What a session raises, in the words of the API's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Invalid(ValueError):
+    """Values are wrong, and nothing was changed; a 422 over HTTP.
+
+    `errors` has the sentences by parameter: `{"email": ["The email has already been taken."]}`.
+    """
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__(" ".join(sentence for each in errors.values() for sentence in each))
+        self.errors = dict(errors)
+
+
+class NotFound(LookupError):
+    """There is no such record; a 404 over HTTP."""
+
+
+class Conflict(Exception):
+    """The state of the record forbids the change; a 409 over HTTP. Says why, and what to do."""

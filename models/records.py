@@ -1,0 +1,29 @@
+"""All models, one file each."""
+
+from .category import Category, CategoryUser
+from .client import Client, ClientTotal
+from .contact import Contact
+from .custom_field import CustomField, CustomValue
+from .idempotency import Idempotency
+from .key import ApiKey
+from .mail import Mail
+from .tag import ClientTag, Tag
+from .team import TeamMember
+from .user import User
+
+__all__ = [
+    "ApiKey",
+    "Category",
+    "CategoryUser",
+    "Client",
+    "ClientTag",
+    "ClientTotal",
+    "Contact",
+    "CustomField",
+    "CustomValue",
+    "Idempotency",
+    "Mail",
+    "Tag",
+    "TeamMember",
+    "User",
+]
