@@ -13,6 +13,8 @@ from clients_api.mail.deliverer import Deliverer
 from clients_api.service import Service, register
 from clients_api.web.auth import HostAuthenticator, HostLogin
 
+from .users import Users
+
 
 class Embedded(Service):
     """A service in a process that is not ours: it sees to its own mail.
@@ -34,7 +36,9 @@ class Embedded(Service):
         self._host = host
         self.announcer.sender = host
         self._deliverer: Deliverer | None = None
+        self._delivered = False  # before this process began to fork
         self.takes_keys = keys
+        self.users = Users()
         if login is not None:
             self.authenticate = HostAuthenticator(host, login, keys=keys)
         register(self)
@@ -43,18 +47,43 @@ class Embedded(Service):
         super().begin()
         if not self._host.testing:
             # Not sooner: a server may fork between making the application and its first request.
-            self._deliverer = Deliverer(self.database, self.config, self.prepare)
-            self._deliverer.start()
+            self._deliver()
             atexit.register(self.close)
+
+    def _deliver(self) -> None:
+        self._deliverer = Deliverer(self.database, self.config, self.prepare)
+        self._deliverer.start()
 
     def close(self) -> None:
         """Stop to deliver mail, and close the database; whoever uses it again opens it again."""
-        self.forget()
-        if self._deliverer is not None:
-            self._deliverer.stop()
+        self.leave_to_parent()
+        self._rest()
         self.database.close_all()
         self._is_prepared = False
 
-    def forget(self) -> None:
-        """Leave what this service has open to the process that opened it."""
+    def _rest(self) -> bool:
+        """Stop to deliver mail; tell whether any was delivered."""
+        deliverer, self._deliverer = self._deliverer, None
+        if deliverer is not None:
+            deliverer.stop()
+        return deliverer is not None
+
+    def before_fork(self) -> bool:
+        """Leave nothing under way in this process; tell whether a child may use the database."""
+        if self.database.in_transaction():
+            return False
+        self._delivered = self._rest()
+        has_left = self.users.shut()
+        self.database.close()
+        return has_left
+
+    def after_fork_in_parent(self) -> None:
+        """Go on where `before_fork` has stopped."""
+        self.users.open()
+        if self._delivered:
+            self._delivered = False
+            self._deliver()
+
+    def leave_to_parent(self) -> None:
+        """Have the end of this process close nothing; in a child, what is open is its parent's."""
         atexit.unregister(self.close)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import Map, Rule
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from .hosted import Embedded
@@ -47,14 +48,24 @@ class Mount:
         self._service: Embedded | None = None
         self._process = os.getpid()
         self._inherited: list[Embedded] = []  # never closed here: they are another process's
+        self._may_be_used = True  # in this process: it was not forked within a transaction
         self._is_listed = False
         _mounts.add(self)
 
     @property
     def service(self) -> Embedded:
-        """The service of this process. Raises ValueError if the host has routes in its place."""
+        """The service of this process.
+
+        Raises ValueError if the host has routes in its place, and RuntimeError in a process that
+        was forked within a session.
+        """
         if self._process != os.getpid():
             self.after_fork()  # by a server that is no Python, which tells nobody (uWSGI)
+        if not self._may_be_used:
+            raise RuntimeError(
+                "This process was forked within a session, whose transaction no two processes can "
+                "have: fork before it begins, or after it ends."
+            )
         if self._service is None:
             with self._making:
                 if self._service is None:
@@ -68,16 +79,24 @@ class Mount:
             self._service.close()
 
     def before_fork(self) -> None:
-        """Close the connection of this thread, unless it is used: SQLite forbids to share it."""
-        if self._service is not None and not self._service.database.in_transaction():
-            self._service.database.close()
+        """Leave nothing under way that a child would have half of."""
+        if self._service is not None:
+            self._may_be_used = self._service.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._service is not None:
+            self._service.after_fork_in_parent()
+        self._may_be_used = True
 
     def after_fork(self) -> None:
         """Begin anew in a process that was forked, with no lock, thread or connection of before."""
         self._process = os.getpid()
         self._making = threading.Lock()
         if self._service is not None:
-            self._service.forget()
+            self._service.leave_to_parent()
+            if self._may_be_used:
+                self._service.database.close_inherited()
             self._inherited.append(self._service)
             self._service = None
 
@@ -109,7 +128,7 @@ class Mount:
         Two applications, not a blueprint: much of Flask is the application's, such as error pages,
         JSON and hooks, and would be shared.
         """
-        answer = _as_behind(app, lambda environ, start: self.service(environ, start))
+        answer = _as_behind(app, self._answer)
 
         def wsgi_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             is_ours = is_below(environ.get("PATH_INFO", ""), self.prefix)
@@ -117,6 +136,19 @@ class Mount:
 
         wsgi_app.app = app  # type: ignore[attr-defined] # as middleware usually keeps it
         return wsgi_app
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        service = self.service
+        leave = service.users.enter()
+        try:
+            body = service(environ, start_response)
+        except BaseException:
+            leave()
+            raise
+        if isinstance(body, list):
+            leave()
+            return body
+        return ClosingIterator(body, leave)  # a file that is exported is read while it is sent
 
     def show_routes(self) -> None:
         """Have the host's url_for and list of routes know ours, from when they are asked for."""
@@ -178,9 +210,18 @@ def _before_fork() -> None:
         mount.before_fork()
 
 
+def _after_fork_in_parent() -> None:
+    for mount in list(_mounts):
+        mount.after_fork_in_parent()
+
+
 def _after_fork() -> None:
     for mount in list(_mounts):
         mount.after_fork()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork,
+)

@@ -151,8 +151,11 @@ def begin(service: Embedded, actor: str | None, readonly: bool) -> Iterator[Sess
     outer = session.outer
     while outer is not None and outer.service is not service:
         outer = outer.outer
-    service.prepare()
-    with using(service.database), _transaction(session, outer):
+    with ExitStack() as stack:
+        stack.enter_context(service.users.working())
+        service.prepare()
+        stack.enter_context(using(service.database))
+        stack.enter_context(_transaction(session, outer))
         token = _current.set(session)
         try:
             yield session

@@ -207,6 +207,16 @@ class Database(peewee.SqliteDatabase):
         if self.connection().in_transaction:
             super().rollback()
 
+    def close_inherited(self) -> None:
+        """Close, in a process that was forked, what it has copies of; it then opens its own.
+
+        With the last of them SQLite forgets what it has noted of its locks, which are the parent's
+        (https://sqlite.org/howtocorrupt.html, section 2.6). Of a transaction no child can end its
+        copy: none may be open. Our lock is not taken, for a thread that is no more may have it.
+        """
+        for conn in list(self._open):
+            conn.close()
+
     def close_all(self) -> None:
         """Close the connections of all threads; for the end of the process and of tests."""
         with self._open_lock:
@@ -229,9 +239,16 @@ class _Closing:
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        self._conn.close()
+        if os.getpid() == self._process:
+            self._conn.close()
+        else:  # the thread is of the parent, and may have been in the middle of a statement
+            _inherited.append(self._conn)
+
+
+_inherited: list[sqlite3.Connection] = []  # kept, since a connection that is let go of closes
 
 
 def is_busy(error: Exception) -> bool:

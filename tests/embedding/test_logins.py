@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import flask
 import pytest
-from conftest import expect_error
+from conftest import expect_error, issue_key
 from flask.testing import FlaskClient
-from hosts import JANE, PAIR, PREFIX, with_key
+from hosts import JANE, PAIR, PREFIX, services, with_key
+
+from clients_api import ClientsAPI
 
 
 def scope_of_session(request: flask.Request) -> str | None:
@@ -179,3 +181,82 @@ def test_with_keys_it_does_not_matter_whose_page_calls(make_host):
     client = with_key(make_host())
     headers = {"Sec-Fetch-Site": "cross-site"}
     assert client.post(f"{PREFIX}/clients", data=JANE, headers=headers).status_code == 201
+
+
+# Keys beside logins
+
+
+def with_bearer(host: flask.Flask, user: str | None, key: str) -> FlaskClient:
+    client = logged_in(host, user) if user else host.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    return client
+
+
+def test_a_key_works_beside_the_hosts_logins(make_host):
+    # With authenticate= no key was taken, so that no integration could call.
+    host = make_host(authenticate=scope_of_session)
+    key = with_key(host).environ_base["HTTP_AUTHORIZATION"].split()[1]
+    zapier = with_bearer(host, None, key)
+    assert zapier.get(f"{PREFIX}/keys").status_code == 200
+    assert zapier.post(f"{PREFIX}/clients", json=JANE).status_code == 201
+    assert logged_in(host, "bob").get(f"{PREFIX}/clients").get_json()["meta"]["total"] == 1
+    expect_error(host.test_client().get(f"{PREFIX}/clients"), 401)
+
+
+def test_a_key_wins_over_the_login_that_a_browser_sends_along(make_host):
+    host = make_host(authenticate=scope_of_session)
+    admin = with_key(host)
+    read = admin.post(f"{PREFIX}/keys", json={"name": "reader", "scope": "read"})
+    reader = with_bearer(host, "ann", read.get_json()["data"]["key"])
+    sentence = "This API key is not allowed to do that."
+    expect_error(reader.post(f"{PREFIX}/clients", json=JANE), 403, sentence)
+    key = admin.environ_base["HTTP_AUTHORIZATION"].split()[1]
+    assert with_bearer(host, "bob", key).get(f"{PREFIX}/keys").status_code == 200
+
+
+def test_a_page_of_another_origin_that_has_a_key_may_use_it(make_host):
+    host = make_host(authenticate=scope_of_session)
+    client = with_key(host)
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    assert client.post(f"{PREFIX}/clients", json=JANE, headers=headers).status_code == 201
+    wrong = with_bearer(host, "ann", "ck_wrong")
+    assert wrong.post(f"{PREFIX}/clients", json=JANE, headers=headers).status_code == 403
+
+
+def test_a_token_of_the_hosts_own_is_the_hosts_to_judge(make_host):
+    def authenticate(request: flask.Request) -> tuple[str, str] | None:
+        is_known = request.headers.get("Authorization") == "Bearer jwt-of-jane"
+        return ("write", "jane") if is_known else None
+
+    host = make_host(authenticate=authenticate)
+    assert with_bearer(host, None, "jwt-of-jane").get(f"{PREFIX}/clients").status_code == 200
+    expect_error(with_bearer(host, None, "jwt-of-joe").get(f"{PREFIX}/clients"), 401)
+
+
+def test_a_revoked_key_is_nobodys(make_host):
+    host = make_host(authenticate=scope_of_session)
+    admin = with_key(host)
+    made = admin.post(f"{PREFIX}/keys", json={"name": "x"}).get_json()["data"]
+    assert admin.delete(f"{PREFIX}/keys/{made['id']}").status_code == 200
+    expect_error(with_bearer(host, None, made["key"]).get(f"{PREFIX}/clients"), 401)
+
+
+def test_a_host_may_take_no_keys_at_all(make_host):
+    host = make_host(authenticate=lambda request: flask.session.get("user") and "admin", keys=False)
+    services(host)[PREFIX].prepare()
+    key = issue_key(services(host)[PREFIX])
+    refused = with_bearer(host, None, key).get(f"{PREFIX}/clients")
+    expect_error(refused, 401, "Unauthorized. Please log in.")
+    ann = logged_in(host, "ann")
+    assert ann.get(f"{PREFIX}/clients").status_code == 200
+    expect_error(ann.get(f"{PREFIX}/keys"), 404, "Not found.")
+    paths = ann.get(f"{PREFIX}/openapi.json").get_json()["paths"]
+    assert not [path for path in paths if path.startswith(f"{PREFIX}/keys")]
+    result = host.test_cli_runner().invoke(args=["clients-api", "keys", "create", "x"])
+    assert result.exit_code == 1
+    assert result.stderr == "Error: This API takes no keys (keys=False).\n"
+
+
+def test_without_keys_and_logins_nobody_could_come_in():
+    with pytest.raises(TypeError, match="keys=False and no authenticate="):
+        ClientsAPI(keys=False)

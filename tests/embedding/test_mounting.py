@@ -19,9 +19,11 @@ import pytest
 from conftest import ROOT, expect_error
 from hosts import JANE, PREFIX, Shouting, services, with_key
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BuildError
 
-from clients_api import ClientsAPI
-from clients_api.config import BadSetting
+from clients_api import BadSetting, ClientsAPI
+from clients_api.config import SETTINGS
+from clients_api.embedding.extension import Settings
 from clients_api.models.engines import migrating
 
 
@@ -116,6 +118,26 @@ def test_what_the_hosts_own_proxyfix_says_is_believed_once(make_host, monkeypatc
     assert response.headers["Location"] == f"https://acme.example/site{PREFIX}/clients/1"
 
 
+def test_what_wraps_the_hosts_proxyfix_does_not_hide_it(make_host):
+    """A second API, and one that was mounted when other middleware was there, were not told."""
+
+    class Middleware:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+            return self.app(environ, start_response)
+
+    host = make_host(embed=False)
+    host.wsgi_app = Middleware(ProxyFix(host.wsgi_app, x_host=1))
+    ClientsAPI(host, url_prefix=PREFIX)
+    ClientsAPI(host, url_prefix="/two", database_url="sqlite:///two.sqlite3")
+    headers = {"X-Forwarded-Host": "evil.example, acme.example"}
+    for prefix in (PREFIX, "/two"):
+        response = with_key(host, prefix).post(f"{prefix}/clients", json=JANE, headers=headers)
+        assert response.headers["Location"] == f"http://acme.example{prefix}/clients/1"
+
+
 def test_two_instances_have_two_databases(make_host):
     host = make_host(database_url="sqlite:///one.sqlite3")
     ClientsAPI(host, url_prefix="/two", database_url="sqlite:///two.sqlite3", page_size=7)
@@ -148,6 +170,124 @@ def test_prefixes_that_would_hide_each_other_are_refused(make_host, prefix):
         ClientsAPI(host, url_prefix=prefix)
 
 
+def test_a_prefix_under_which_the_host_has_routes_is_refused(make_host):
+    """The routes were hidden, in silence."""
+    for rule in ("/api", "/api/", "/api/report", "/api/<path:rest>"):
+        host = make_host(embed=False)
+        host.add_url_rule(rule, "report", lambda **path: "report")
+        with pytest.raises(ValueError, match="/api can't be mounted: the application has the rou"):
+            ClientsAPI(host)
+        assert host.extensions == {}
+        ClientsAPI(host, url_prefix="/apis")
+        assert host.test_client().get("/api/report").status_code in (200, 404)
+
+
+def test_a_route_that_the_host_hides_later_is_told_with_the_first_call(make_host):
+    host = make_host()
+    page = flask.Blueprint("late", __name__, url_prefix=PREFIX)
+    page.add_url_rule("/late", "late", lambda: "late")
+    host.register_blueprint(page)
+    client = host.test_client()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=rf"the route {PREFIX}/late \(late\.late\)"):
+            client.get(f"{PREFIX}/ready")
+    assert client.get("/json").status_code == 200
+
+
+@pytest.mark.parametrize("other", ["sqlite:///a.sqlite3", "sqlite:///../instance/a.sqlite3"])
+def test_two_mounts_on_one_database_are_refused(make_host, other):
+    host = make_host(database_url="sqlite:///a.sqlite3")
+    with pytest.raises(ValueError, match=f"/two can't be mounted: {PREFIX} has the same database"):
+        ClientsAPI(host, url_prefix="/two", database_url=other)
+    assert [*host.extensions["clients-api"]] == [PREFIX]
+    assert host.test_client().get("/two/ready").status_code == 404
+
+
+def test_an_extension_is_mounted_once_in_a_host(make_host):
+    host = make_host(embed=False)
+    crm = ClientsAPI(host, url_prefix=PREFIX)
+    with pytest.raises(ValueError, match=f"this ClientsAPI is already, at {PREFIX}"):
+        crm.init_app(host, url_prefix="/two", database_url="sqlite:///two.sqlite3")
+
+
+def test_settings_of_the_host_win_over_those_of_the_extension(make_host):
+    crm = ClientsAPI(url_prefix=PREFIX, page_size=5)
+    one, two = make_host(embed=False), make_host(embed=False)
+    crm.init_app(one)
+    crm.init_app(two, page_size=7, database_url="sqlite:///x.sqlite3")
+    assert services(one)[PREFIX].config["PAGE_SIZE"] == 5
+    assert services(two)[PREFIX].config["PAGE_SIZE"] == 7
+    with pytest.raises(TypeError, match="unexpected keyword argument 'pagesize'"):
+        crm.init_app(make_host(embed=False), pagesize=7)
+
+
+def test_the_settings_that_an_editor_knows_are_those_that_there_are():
+    assert {name.upper() for name in Settings.__annotations__} == SETTINGS.keys()
+
+
+def test_the_host_makes_addresses_of_our_calls(make_host):
+    host = make_host()
+    with host.test_request_context("/", base_url="http://localhost/site"):
+        assert flask.url_for("clients_api.get_client", id=12) == f"/site{PREFIX}/clients/12"
+        assert flask.url_for("clients_api.docs") == f"/site{PREFIX}/docs"
+        listed = flask.url_for("clients_api.list_clients", status="active", _external=True)
+        assert listed == f"http://localhost/site{PREFIX}/clients?status=active"
+        tag = flask.url_for("clients_api.remove_client_tag", id=1, title="a b/c")
+        assert tag == f"/site{PREFIX}/clients/1/tags/a%20b/c"
+        for unknown in ("clients_api.nothing", "clients_api.get_client", "nothing"):
+            with pytest.raises(BuildError):
+                flask.url_for(unknown)
+
+
+def test_the_hosts_own_handler_of_unknown_addresses_is_asked_as_before(make_host):
+    host = make_host()
+    host.url_build_error_handlers.append(lambda error, endpoint, values: f"/guess/{endpoint}")
+    with host.test_request_context("/"):
+        assert flask.url_for("nothing") == "/guess/nothing"
+        assert flask.url_for("clients_api.health") == f"{PREFIX}/health"
+
+
+def test_all_routes_are_listed_and_none_is_the_hosts(make_host):
+    host = make_host()
+    listed = {r.rule: r for r in host.url_map.iter_rules() if r.endpoint.startswith("clients_api.")}
+    service = services(host)[PREFIX]
+    assert len(listed) == len({rule.rule for rule in service.url_map.iter_rules()})
+    names = [r.endpoint for r in host.url_map.iter_rules()]
+    assert len(names) == len(set(names))
+    with host.test_request_context(f"{PREFIX}/clients"):
+        assert flask.request.url_rule is None
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "examples/embedded/app", "routes"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "clients_api.list_clients" in result.stdout, result.stderr
+    assert "/crm/api/clients/<int:id>" in result.stdout
+
+
+def test_a_host_pays_little_for_what_it_does_not_use_yet():
+    """It took 1.8 times what importing Flask takes; measured again: see docs/embedding.md."""
+    program = """
+        import time
+        began = time.process_time()
+        import flask
+        flask_took = time.process_time() - began
+        host = flask.Flask(__name__)
+        began = time.process_time()
+        from clients_api import BadSetting, ClientsAPI, Conflict, Invalid, NotFound
+        ours = time.process_time() - began
+        began = time.process_time()
+        ClientsAPI(host, url_prefix="/crm/api", database_url="sqlite:///crm.sqlite3")
+        print(ours / flask_took, time.process_time() - began)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    measured = []
+    for _ in range(3):
+        out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        measured.append([float(number) for number in out.split()])
+    assert min(share for share, _ in measured) <= 0.6, measured
+    assert min(seconds for _, seconds in measured) <= 0.05, measured
+
+
 def test_keywords_win_over_the_environment_and_a_file_is_not_read(make_host, monkeypatch, tmp_path):
     folder = tmp_path / "host0" / "instance"
     folder.mkdir(parents=True)
@@ -165,9 +305,16 @@ def test_an_unknown_keyword_is_a_type_error(name):
         ClientsAPI(**{name: 1})
 
 
-def test_a_bad_value_is_named(make_host):
-    with pytest.raises(BadSetting, match="page_size is 0, but must be 1 to 100"):
+def test_a_bad_value_is_named_as_the_host_wrote_it(make_host, monkeypatch):
+    with pytest.raises(ValueError, match=r"^page_size is 0, but must be 1 to 100\.$"):
         make_host(page_size=0)
+    monkeypatch.setenv("CLIENTS_API_PAGE_SIZE", "0")
+    with pytest.raises(BadSetting, match=r"^CLIENTS_API_PAGE_SIZE is 0, but must be 1 to 100\.$"):
+        make_host()
+    with pytest.raises(BadSetting) as caught:
+        make_host(mail_url="smtp://user:secret")
+    assert "secret" not in str(caught.value)
+    assert not issubclass(BadSetting, SystemExit), "a host's process goes on, if it will"
 
 
 def test_a_relative_database_lies_in_the_instance_folder(make_host):
@@ -320,7 +467,7 @@ def test_a_thread_that_ends_leaves_no_connection_open(make_host):
 
 HOST = """
     import flask, models, schemas, blueprints
-    from clients_api import ClientsAPI
+    from clients_api import BadSetting, ClientsAPI
 
     app = flask.Flask(__name__)
     ClientsAPI(app, url_prefix="/crm/api", database_url="sqlite:///crm.sqlite3")
