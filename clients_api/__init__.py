@@ -12,7 +12,7 @@ _root = Path(__file__).parent
 __path__ += [] if (_root / "models").is_dir() else [str(_root.parent)]
 
 from .config import BadSetting  # noqa: E402 - needs the path above
-from .embedding import ClientsAPI, Conflict, Invalid, NotFound  # noqa: E402
+from .embedding import ClientsAPI, Conflict, Gone, Invalid, NotFound  # noqa: E402
 from .version import __version__  # noqa: E402
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "BadSetting",
     "ClientsAPI",
     "Conflict",
+    "Gone",
     "Invalid",
     "NotFound",
     "__version__",

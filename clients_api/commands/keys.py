@@ -32,7 +32,7 @@ def create(app: Service, name: str, scope: str, expires: str | None) -> None:
         raise click.UsageError(" ".join(s for sentences in errors.values() for s in sentences))
     if not app.takes_keys:
         raise click.ClickException("This API takes no keys (keys=False).")
-    with app.database.atomic():
+    with app.database.writing():
         key = ApiKey.issue(**values)
     click.echo(key["key"])
 
@@ -53,7 +53,7 @@ def list_keys(app: Service) -> None:
 @with_database
 def revoke(app: Service, prefix: str) -> None:
     """Revoke the key of that PREFIX for good."""
-    with app.database.atomic():
+    with app.database.writing():
         found = [key for key in ApiKey.live() if key["prefix"] == prefix]
         if not found:
             raise NotFound(f"key {prefix}")

@@ -4,7 +4,7 @@ A host pays when it uses it: what is imported as the host starts is little, and 
 a mount is made with the first request, session or command.
 """
 
-from .errors import Conflict, Invalid, NotFound
+from .errors import Conflict, Gone, Invalid, NotFound
 from .extension import ClientsAPI
 
-__all__ = ["ClientsAPI", "Conflict", "Invalid", "NotFound"]
+__all__ = ["ClientsAPI", "Conflict", "Gone", "Invalid", "NotFound"]

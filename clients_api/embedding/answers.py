@@ -11,6 +11,9 @@ YesNo = Literal["yes", "no"]
 Status = Literal["active", "suspended"]
 Scope = Literal["read", "write", "admin"]
 FieldType = Literal["text", "paragraph", "number", "decimal", "date", "checkbox", "dropdown"]
+EventObject = Literal[
+    "client", "contact", "category", "team_member", "tag", "custom_field", "key", "webhook"
+]
 
 Record = TypeVar("Record")
 
@@ -199,3 +202,43 @@ class Page(TypedDict, Generic[Record]):
 
     data: list[Record]
     meta: Meta
+
+
+class Actor(TypedDict):
+    """Who made a change: a `key` with its id, a `host`'s login or code, or a `command`."""
+
+    type: Literal["key", "host", "command"]
+    id: int | None
+    name: str | None
+
+
+class Event(TypedDict):
+    """A change of a record: what its members were before, and are after."""
+
+    id: int
+    position: str
+    type: str
+    time: str
+    object: EventObject
+    object_id: int
+    client_id: int | None
+    actor: Actor
+    request_id: str | None
+    changes: dict[str, list[Any]] | None
+    clients: int | None
+    undoes: int | None
+    erased: bool
+
+
+class EventMeta(TypedDict):
+    """Where a list of events goes on."""
+
+    next: str
+    more: bool
+
+
+class EventPage(TypedDict):
+    """Some events, as over HTTP."""
+
+    data: list[Event]
+    meta: EventMeta

@@ -22,3 +22,7 @@ class NotFound(LookupError):
 
 class Conflict(Exception):
     """The state of the record forbids the change; a 409 over HTTP. Says why, and what to do."""
+
+
+class Gone(Exception):
+    """What was asked for is no longer kept; a 410 over HTTP. Says what to do instead."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Literal, Required, TypedDict
 
-from .answers import FieldType, Scope, Status, YesNo
+from .answers import EventObject, FieldType, Scope, Status, YesNo
 
 Moment = str | datetime.datetime  # ISO 8601; without an offset it is UTC
 Titles = list[str] | tuple[str, ...]
@@ -202,3 +202,25 @@ class NewKey(TypedDict, total=False):
     name: Required[str]
     scope: Scope | None
     expires: Moment | None
+
+
+class HistoryFilters(TypedDict, total=False):
+    """Which events of a client; a filter that is None is none."""
+
+    before: str | None
+    limit: int | None
+    type: Titles | None
+    actor_id: int | None
+    since: Moment | None
+    until: Moment | None
+    undo: YesNo | None
+
+
+class EventFilters(HistoryFilters, total=False):
+    """Which events; `after` is a position, empty for the oldest that is kept, or `now`."""
+
+    after: str | None
+    object: EventObject | None
+    object_id: int | None
+    client_id: int | None
+    order: Order | None

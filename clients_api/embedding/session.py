@@ -19,12 +19,14 @@ import orjson
 from clients_api.blueprints import BLUEPRINTS
 from clients_api.models import errors as domain
 from clients_api.models.engines.current import using
+from clients_api.models.events import Actor, acting
 from clients_api.web.api import record_id
+from clients_api.web.auth import HOST, Caller
 from clients_api.web.errors import Refused
 from clients_api.web.operation import Operation
 
-from . import resources
-from .errors import Conflict, Invalid, NotFound
+from . import feeds, resources
+from .errors import Conflict, Gone, Invalid, NotFound
 
 if TYPE_CHECKING:
     from .hosted import Embedded
@@ -46,6 +48,7 @@ class Session(resources.Clients):
         super().__init__(self)
         self.service = service
         self.actor = actor
+        self.caller = Caller("host", "admin", Actor(HOST, None, actor))
         self.readonly = readonly
         self.outer = _current.get()
         self.is_open = True
@@ -57,6 +60,7 @@ class Session(resources.Clients):
         self.team = resources.Team(self)
         self.custom_fields = resources.CustomFields(self)
         self.keys = resources.Keys(self)
+        self.events = feeds.Events(self)
 
     @property
     def clients(self) -> resources.Clients:
@@ -100,6 +104,11 @@ class Session(resources.Clients):
         found = orjson.loads(self.ask(lambda: data(selection.reader.columns, page.rows)))
         return {"data": found, "meta": page.meta}
 
+    def feed(self, name: str, path: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
+        """Make a call that returns some events of the log. Raises Invalid, NotFound, Gone."""
+        found, _, data = self.find(name, path, query)
+        return {"data": orjson.loads(data(found.columns, found.rows)), "meta": found.meta}
+
     def find(
         self,
         name: str,
@@ -121,7 +130,7 @@ class Session(resources.Clients):
             if operation.writes and self.readonly:
                 raise RuntimeError("This session only reads.")
             with self.service.database.part() if operation.writes else nullcontext():
-                return operation.perform(path, filters, values, self.service.config)
+                return operation.perform(self.service, self.caller, path, filters, values)
 
         try:
             return self.ask(perform)
@@ -131,6 +140,8 @@ class Session(resources.Clients):
             raise NotFound(str(error)) from error
         except domain.Conflict as error:
             raise Conflict(str(error)) from error
+        except domain.Gone as error:
+            raise Gone(str(error)) from error
 
 
 def _plain(value: Any) -> Any:
@@ -147,14 +158,17 @@ def begin(service: Embedded, actor: str | None, readonly: bool) -> Iterator[Sess
     Raises RuntimeError where there can be none; NotMigrated, DatabaseUnusable; and when it has
     waited in vain for others who write, what `sqlite.is_busy` knows.
     """
-    session = Session(service, actor, readonly)
-    outer = session.outer
-    while outer is not None and outer.service is not service:
+    outer = _current.get()
+    while outer is not None and (outer.service is not service or not outer.is_here):
         outer = outer.outer
+    if actor is None and outer is not None:
+        actor = outer.actor
+    session = Session(service, actor, readonly)
     with ExitStack() as stack:
         stack.enter_context(service.users.working())
         service.prepare()
         stack.enter_context(using(service.database))
+        stack.enter_context(acting(session.caller.actor))
         stack.enter_context(_transaction(session, outer))
         token = _current.set(session)
         try:
@@ -167,10 +181,9 @@ def begin(service: Embedded, actor: str | None, readonly: bool) -> Iterator[Sess
 @contextmanager
 def _transaction(session: Session, outer: Session | None) -> Iterator[None]:
     database = session.service.database
-    if outer is not None and outer.is_here:
+    if outer is not None:
         if outer.readonly and not session.readonly:
             raise RuntimeError("The session around this one only reads: begin the change outside.")
-        session.actor = session.actor or outer.actor
         part = database.part
     elif database.in_transaction():
         raise RuntimeError(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import flask
 import orjson
 
+from clients_api.models.events.reading import Feed
 from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
@@ -40,6 +41,7 @@ class Answer(NamedTuple):
     schema: type[Schema]
     message: str
     many: bool = False
+    feed: bool = False  # many, that are read on from a position
     location: bool = False  # of the new record, in the header
     includes: Mapping[str, Include] = {}
     secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
@@ -86,6 +88,18 @@ class Answerer:
         data = [shaped(row) for row in rows]
         _add(includes, data)
         return orjson.dumps(data)
+
+    def feed(self, request: Any, feed: Feed) -> flask.Response:
+        shaped = shape(self._answer.schema, feed.columns)
+        data = [shaped(row) for row in feed.rows]
+        payload = orjson.dumps({"data": data, "meta": feed.meta, "message": self._answer.message})
+        tag = conditional.entity_tag(payload)
+        if conditional.is_unchanged(request, tag):
+            response = Response(status=304)
+        else:
+            response = _json(payload, self._answer.status)
+        response.headers["ETag"] = f'"{tag}"'
+        return response
 
     def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:
         answer = self._answer

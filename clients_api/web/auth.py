@@ -14,6 +14,7 @@ import flask
 import peewee
 
 from clients_api.models.engines import sqlite
+from clients_api.models.events import Actor
 from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 from . import current_app
@@ -24,6 +25,7 @@ log = logging.getLogger("clients_api")
 # What a host's own login says of a request: a scope, with or without a name, or None for nobody.
 HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
 
+HOST = "host"  # the type of an actor who is logged in to the host
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
@@ -31,12 +33,12 @@ class Caller(NamedTuple):
     """Whom a request comes from.
 
     `name` tells callers apart where something is counted or kept for each: the prefix of a key,
-    or what a host's own login makes of it.
+    or what a host's own login makes of it. `actor` is what events call it.
     """
 
     name: str
     scope: str
-    is_login: bool = False  # of a host
+    actor: Actor
 
     def may(self, scope: str) -> bool:
         """Tell whether the caller's scope includes `scope`."""
@@ -63,7 +65,7 @@ class KeyAuthenticator:
             return None
         if use_is_stale(identity.last_used):
             self._note_use(identity)
-        return Caller(identity.prefix, identity.scope)
+        return Caller(identity.prefix, identity.scope, Actor("key", identity.id, identity.name))
 
     def _note_use(self, identity: Identity) -> None:
         now = time.monotonic()
@@ -118,8 +120,8 @@ class HostAuthenticator:
         if scope not in SCOPES:
             raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
         # Who has no name is one caller with all others of that scope.
-        name = f"host:{scope}" if name is None else f"host:user:{name}"
-        return Caller(name, scope, is_login=True)
+        called = f"host:{scope}" if name is None else f"host:user:{name}"
+        return Caller(called, scope, Actor(HOST, None, None if name is None else str(name)))
 
 
 def _is_forged(request: flask.Request) -> bool:
@@ -154,5 +156,5 @@ def require(caller: Caller | None, scope: str, wanted: str) -> Caller:
     if caller is None:
         raise unauthorized(wanted)
     if not caller.may(scope):
-        raise forbidden("Your login" if caller.is_login else "This API key")
+        raise forbidden("Your login" if caller.actor.type == HOST else "This API key")
     return caller

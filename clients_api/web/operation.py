@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import flask
 import orjson
 
 from clients_api.models.errors import Invalid
+from clients_api.models.events import Position, acting
+from clients_api.models.events.reading import Feed
 from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
@@ -23,6 +25,7 @@ from clients_api.schemas.paging import PageQuerySchema
 from . import conditional, current_app, repeats
 from . import request as web_request
 from .answering import Answer, Answerer, Include
+from .auth import Caller
 from .errors import unprocessable
 from .paging import Paging
 from .reading import routing
@@ -46,20 +49,24 @@ class Resource(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request on its way: the service, and the parameters of its path, query string and body."""
+    """A call on its way: the service, who calls, the parameters of its path, query string and body.
+
+    And the request that it came with, unless it is made in Python.
+    """
 
     app: Any
-    request: Any
+    caller: Caller
     path: dict[str, Any]
     query: dict[str, Any]
     body: dict[str, Any]
+    request: Any = None
 
 
 class Found(NamedTuple):
     """What a call in Python comes to.
 
-    `result` is a record, or a selection of some, of which `paging` says the order and page; `data`
-    makes JSON of their columns and rows.
+    `result` is a record, some of a feed, or a selection, of which `paging` says the order and page;
+    `data` makes JSON of columns and rows.
     """
 
     result: Any
@@ -93,6 +100,7 @@ class Operation(OperationDocs):
         parameters = inspect.signature(view).parameters
         self.takes_query = "query" in parameters
         self.takes_body = "body" in parameters
+        self.takes_caller = "caller" in parameters
         self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
         self._loader = Loader(
             self.query,
@@ -119,15 +127,23 @@ class Operation(OperationDocs):
         if key is not None:
             return self._run_once(app, request, path, caller.name, key)
         call = self._load(app, request, path)
-        with self._writing(app):
-            return self._run(call)
+        with self._writing(app, request):
+            return self._change(call)
 
-    def _writing(self, app: Any) -> AbstractContextManager[None]:
+    @contextmanager
+    def _writing(self, app: Any, request: Any) -> Iterator[None]:
         # A file has come a long way, and is rare: it may wait where others are sent away.
-        return app.database.writing(patiently=bool(self.file_types))
+        writing = app.database.writing(patiently=bool(self.file_types))
+        with acting(request.caller.actor, request.id), writing:
+            yield
+
+    def _change(self, call: Call) -> flask.Response:
+        response = self._run(call)
+        response.headers["Event-Position"] = str(Position.newest())
+        return response
 
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
-        return Call(app, request, path, *self._loader.load(request, path))
+        return Call(app, request.caller, path, *self._loader.load(request, path), request)
 
     def _run_once(
         self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
@@ -139,50 +155,56 @@ class Operation(OperationDocs):
             if response is not None:
                 return response
             call = self._load(app, request, path)
-            with self._writing(app):
+            with self._writing(app, request):
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:
                     request.ignored = ()  # the stored answer says it
                     return response
-                response = self._run(call)
+                response = self._change(call)
                 repeats.keep(caller, key, asked, request, response, self.answer.secret)
             return response
 
     def _run(self, call: Call) -> flask.Response:
         if self.writes and self.has_record:
             self._check_state(call.request, call.path["id"])
-        result, paging, includes = self._work(call.path, call.query, call.body, call.app.config)
+        result, paging, includes = self._work(call)
         if isinstance(result, flask.Response):
             return result
+        if isinstance(result, Feed):
+            return self._answerer.feed(call.request, result)
         if isinstance(result, Selection):
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)
 
     def perform(
-        self, path: dict[str, Any], query: dict[str, Any], body: dict[str, Any], config: Any
+        self,
+        app: Any,
+        caller: Caller,
+        path: dict[str, Any],
+        query: Mapping[str, Any],
+        body: Mapping[str, Any],
     ) -> Found:
-        """Do the work for a call in Python: from parameters as the API names them to what is found.
+        """Do the work for a call in Python, whose parameters have the API's names.
 
-        The caller opens the transaction. In: the values of the path, the query string and the body;
-        the settings. Raises Refused, 422, and what models raise.
+        Whoever calls opens the transaction. Raises Refused, 422, and what models raise.
         """
-        query, body = self._loader.take(path, query, body)
-        result, paging, includes = self._work(path, query, body, config)
+        call = Call(app, caller, path, *self._loader.take(path, query, body))
+        result, paging, includes = self._work(call)
         return Found(result, paging, functools.partial(self._answerer.data, includes=includes))
 
-    def _work(
-        self, path: dict[str, Any], query: dict[str, Any], body: dict[str, Any], config: Any
-    ) -> tuple[Any, Any, dict[str, Include]]:
-        includes = self._included(query)
-        arguments = dict(path)
+    def _work(self, call: Call) -> tuple[Any, Any, dict[str, Include]]:
+        includes = self._included(call.query)
+        arguments = dict(call.path)
         paging: Any = None
         if isinstance(self.query, PageQuerySchema):
-            paging = Paging(type(self.query), query, config["PAGE_SIZE"])
+            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
         if self.takes_query:
-            arguments["query"] = query
+            arguments["query"] = call.query
         if self.takes_body:
-            arguments["body"] = body
+            arguments["body"] = call.body
+        if self.takes_caller:
+            arguments["caller"] = call.caller
         try:
             return self.view(**arguments), paging, includes
         except Invalid as error:

@@ -46,7 +46,7 @@ def run(monkeypatch):
                 apps.append(create_app(**options))
                 return apps[-1]
 
-            patch.setattr("clients_api.commands.cli.create_app", make)
+            patch.setattr("clients_api.service.create_app", make)
             patch.setattr("clients_api.commands.cli.set_up_logging", lambda *args: None)
             result = CliRunner().invoke(cli, words, prog_name="clients-api")
         for app in apps:
