@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import flask
 
 from clients_api.mail.deliverer import Deliverer
+from clients_api.models.mail import queued
 from clients_api.service import Service, register
 from clients_api.web.auth import HostAuthenticator, HostLogin
 
@@ -36,6 +38,7 @@ class Embedded(Service):
         self._host = host
         self.announcer.sender = host
         self._deliverer: Deliverer | None = None
+        self._beginning = threading.Lock()
         self._delivered = False  # before this process began to fork
         self.takes_keys = keys
         self.users = Users()
@@ -45,14 +48,29 @@ class Embedded(Service):
 
     def begin(self) -> None:
         super().begin()
-        if not self._host.testing:
-            # Not sooner: a server may fork between making the application and its first request.
+        atexit.register(self.close)
+        queued.connect(self._on_queued, sender=self.database)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        answer = super().wsgi_app(environ, start_response)
+        if self._is_prepared:
             self._deliver()
-            atexit.register(self.close)
+        return answer
+
+    def _on_queued(self, database: Any) -> None:
+        self._deliver()
 
     def _deliver(self) -> None:
-        self._deliverer = Deliverer(self.database, self.config, self.prepare)
-        self._deliverer.start()
+        """Begin to deliver mail: with the first request, or where a session has queued some.
+
+        Not sooner: a server may fork between making the application and its first request, and
+        not all take care of threads (uWSGI).
+        """
+        if self._deliverer is None and not self._host.testing:
+            with self._beginning:
+                if self._deliverer is None:
+                    self._deliverer = Deliverer(self.database, self.config, self.prepare)
+                    self._deliverer.start()
 
     def close(self) -> None:
         """Stop to deliver mail, and close the database; whoever uses it again opens it again."""

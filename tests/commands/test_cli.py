@@ -18,11 +18,11 @@ from click.testing import CliRunner
 from conftest import Caller, issue_key
 from postbox import queue
 
-from clients_api import create_app
 from clients_api.commands.cli import cli
 from clients_api.models import Mail
 from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
+from clients_api.service import create_app
 from clients_api.version import __version__
 
 
