@@ -3,8 +3,6 @@
 They say what the schemas (schemas/) say; a test holds the two against each other.
 """
 
-from __future__ import annotations
-
 from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar
 
 YesNo = Literal["yes", "no"]

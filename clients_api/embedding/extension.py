@@ -137,6 +137,7 @@ class ClientsAPI:
         """Close the databases and stop to deliver mail; for tests, and the end of a process."""
         for mount in self._mounts():
             mount.close()
+        self._hosts.clear()
 
     def _make(self, host: flask.Flask, settings: Mapping[str, Any], folder: Path) -> Embedded:
         from .hosted import Embedded
@@ -144,15 +145,20 @@ class ClientsAPI:
         return Embedded(settings, folder, host, self._authenticate, self._keys)
 
     def _mounts(self) -> list[Mount]:
-        found = (mount for app in self._hosts for mount in app.extensions[NAME].values())
-        return [mount for mount in found if mount.extension is self]
+        return [mount for app in list(self._hosts) if (mount := self._mount_in(app)) is not None]
+
+    def _mount_in(self, app: flask.Flask) -> Mount | None:
+        mounts = app.extensions.get(NAME, {}).values()
+        return next((mount for mount in mounts if mount.extension is self), None)
 
     def _mount(self) -> Mount:
         """Return the mount in the current application, or the only one there is."""
-        mounts = self._mounts()
         if flask.current_app:
             app = flask.current_app._get_current_object()  # type: ignore[attr-defined]
-            mounts = [mount for mount in mounts if mount.host is app] or mounts
+            if (mount := self._mount_in(app)) is not None:
+                self._hosts.add(app)
+                return mount
+        mounts = self._mounts()
         if len(mounts) != 1:
             where = "no application" if not mounts else "several applications"
             raise RuntimeError(

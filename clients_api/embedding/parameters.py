@@ -4,8 +4,6 @@ They say what the schemas (schemas/) say; a test holds the two against each othe
 which these types can't know, are given as `**{"client_custom_field_1": …}`.
 """
 
-from __future__ import annotations
-
 import datetime
 from typing import Literal, Required, TypedDict
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import peewee
@@ -127,9 +128,11 @@ def _is_being_made(path: Path) -> bool:
 
     An older database rests; who begins at the same time with a new one is a moment behind.
     """
-    files = [path, *sqlite.companions(path)]
-    changed = [file.stat().st_mtime for file in files if file.exists()]
-    return time.time() - max(changed, default=0) < REST_SECONDS
+    newest = 0.0
+    for file in (path, *sqlite.companions(path)):
+        with suppress(FileNotFoundError):
+            newest = max(newest, file.stat().st_mtime)
+    return time.time() - newest < REST_SECONDS
 
 
 def is_current(db: sqlite.Database) -> bool:
