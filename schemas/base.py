@@ -12,6 +12,7 @@ import orjson
 from marshmallow import fields
 
 from .fields import Array, sentence
+from .fields.flags import Flag
 from .metadata import told
 
 
@@ -100,6 +101,10 @@ class Schema(ma.Schema):
                 errors.update(messages if isinstance(messages, dict) else {name: messages})
             return dict(error.valid_data or {}), errors
 
+    def has(self, name: str) -> bool:
+        """Tell whether a value of that name, or an element of it (`users.1`), is one of these."""
+        return name.partition(".")[0] in self.fields
+
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules the values, by the names that the model has for them, break.
 
@@ -130,6 +135,15 @@ class RecordDatesSchema(AnswerSchema):
 
     created = moment("When the record was made (UTC).", "2026-06-15T09:30:00.000000Z")
     updated = moment("When the record last changed (UTC).", "2026-06-15T09:30:00.000000Z")
+
+
+class DeleteQuerySchema(QuerySchema):
+    """How a record is deleted."""
+
+    erase = Flag(
+        "`yes` deletes for good, also what was deleted before: neither it nor the log can bring it "
+        "back. Needs a key of scope `admin`."
+    )
 
 
 class DeletedRecordSchema(AnswerSchema):

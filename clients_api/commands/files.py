@@ -95,15 +95,16 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
         told = printable(f"line {problem.line}{column}: {problem.message}")
         click.echo(f"{start}{told}", err=True)
 
+    is_trial = options.pop("dry_run")
     job = importing.Import(rules, **options, problem=tell)
-    with _reading(file) as stream, app.database.writing():
+    with _reading(file) as stream, app.database.writing(kept=not is_trial):
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{getattr(report, outcome)} {outcome}" for outcome in OUTCOMES))
     _name("categories", report.categories_created, report.new_categories)
     _name("tags", report.tags_created, report.new_tags)
     if report.failed and not options["partial"]:
         raise click.ClickException("Nothing was imported, because of the rows that failed.")
-    if options["dry_run"]:
+    if is_trial:
         click.echo("Dry run: nothing was imported.", err=True)
     if report.failed:
         raise click.ClickException("The rows that failed were not imported.")
@@ -121,6 +122,7 @@ def _name(what: str, count: int, names: list[str]) -> None:
 @FORMAT
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--search", help="Only those whose company name contains this.")
+@click.option("--q", help="Only those of whom each word of this is known.")
 @click.option("--bom", is_flag=True, help="Begin with the mark by which Excel knows UTF-8.")
 @click.option("--raw", is_flag=True, help="Leave cells that a spreadsheet would run as they are.")
 @CONTACTS

@@ -21,7 +21,14 @@ class NotFound(LookupError):
 
 
 class Conflict(Exception):
-    """The state of the record forbids the change; a 409 over HTTP. Says why, and what to do."""
+    """The state of the record forbids the change; a 409 over HTTP. Says why, and what to do.
+
+    `errors` has, where values are in the way, the sentences by what is shown of them.
+    """
+
+    def __init__(self, message: str, errors: Mapping[str, list[str]] | None = None) -> None:
+        super().__init__(message)
+        self.errors = dict(errors or {})
 
 
 class Gone(Exception):

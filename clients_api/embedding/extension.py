@@ -45,6 +45,8 @@ class Settings(TypedDict, total=False):
     log_format: str
     log_level: str
     sqlite_synchronous: str
+    events_kept_days: int
+    trash_kept_days: int
 
 
 class ClientsAPI:

@@ -61,3 +61,10 @@ class Events:
     def of_client(self, id: int, **filters: Unpack[parameters.HistoryFilters]) -> Feed:
         """Return the history of a client, the newest first. Raises NotFound and Invalid."""
         return Feed(self._session, "get_client_history", {"id": id}, dict(filters))
+
+    def undo(self, id: int, *, without: parameters.Ids | None = None) -> dict[str, Any]:
+        """Take a change back, and return the record; `without` these users.
+
+        Raises NotFound, Conflict, Gone.
+        """
+        return self._session.do("undo_event", {"id": id}, query={"without": without})

@@ -91,9 +91,9 @@ class Clients(Resource):
         """Change a client; what is left out stays as it is. Raises NotFound and Invalid."""
         return self._do("update_client", {"id": id}, body=values)
 
-    def delete(self, id: int) -> Deleted:
-        """Delete a client with its users, tag links and values. Raises NotFound."""
-        return self._do("delete_client", {"id": id})
+    def delete(self, id: int, *, erase: bool = False) -> Deleted:
+        """Delete a client with its users and values; `erase` for good. Raises NotFound."""
+        return self._do("delete_client", {"id": id}, query={"erase": "yes" if erase else None})
 
     def set_tags(self, id: int, tags: Titles) -> answers.Client:
         """Replace the tags of a client. Raises NotFound and Invalid."""
@@ -135,9 +135,9 @@ class Contacts(Resource):
         """Change a contact. Raises NotFound, Invalid, and Conflict for an owner that would move."""
         return self._do("update_contact", {"id": id}, body=values)
 
-    def delete(self, id: int) -> Deleted:
-        """Delete a contact and free its e-mail address. Raises NotFound."""
-        return self._do("delete_contact", {"id": id})
+    def delete(self, id: int, *, erase: bool = False) -> Deleted:
+        """Delete a contact and free its address; `erase` for good. Raises NotFound."""
+        return self._do("delete_contact", {"id": id}, query={"erase": "yes" if erase else None})
 
     def make_account_owner(self, id: int) -> answers.Contact:
         """Make a contact the account owner of its client. Raises NotFound and Conflict."""
@@ -195,9 +195,9 @@ class Team(Resource):
         """Change a team member. Raises NotFound and Invalid."""
         return self._do("update_team_member", {"id": id}, body=values)
 
-    def delete(self, id: int) -> Deleted:
-        """Delete a team member and take it off categories. Raises NotFound."""
-        return self._do("delete_team_member", {"id": id})
+    def delete(self, id: int, *, erase: bool = False) -> Deleted:
+        """Delete a team member and take it off categories; `erase` for good. Raises NotFound."""
+        return self._do("delete_team_member", {"id": id}, query={"erase": "yes" if erase else None})
 
 
 class Tags(Resource):

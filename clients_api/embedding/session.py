@@ -22,7 +22,7 @@ from clients_api.models.engines.current import using
 from clients_api.models.events import Actor, acting
 from clients_api.web.api import record_id
 from clients_api.web.auth import HOST, Caller
-from clients_api.web.errors import Refused
+from clients_api.web.errors import Refused, in_the_way
 from clients_api.web.operation import Operation
 
 from . import feeds, resources
@@ -139,7 +139,7 @@ class Session(resources.Clients):
         except domain.NotFound as error:
             raise NotFound(str(error)) from error
         except domain.Conflict as error:
-            raise Conflict(str(error)) from error
+            raise Conflict(str(error), in_the_way(error)) from error
         except domain.Gone as error:
             raise Gone(str(error)) from error
 

@@ -148,7 +148,7 @@ def _host_of(origin: str) -> str:
         return origin
 
 
-def require(caller: Caller | None, scope: str, wanted: str) -> Caller:
+def require(caller: Caller | None, scope: str, wanted: str = "") -> Caller:
     """Return the caller if it may do what needs `scope`. Raises Refused: 401 or 403.
 
     In: the sentence that says what is `wanted` of a call by nobody.

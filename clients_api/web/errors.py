@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
+from clients_api.schemas.fields import sentence
 
 from . import current_app, request
 
@@ -78,6 +79,11 @@ def answer(error: Exception) -> flask.Response:
     return response
 
 
+def in_the_way(conflict: Conflict) -> dict[str, list[str]]:
+    """Say in words which values are in the way, by what is shown of them."""
+    return {name: [sentence(rule, field)] for name, (field, rule) in conflict.rules.items()}
+
+
 def _refusal(error: Exception) -> Refused:
     match error:
         case Refused():
@@ -87,7 +93,7 @@ def _refusal(error: Exception) -> Refused:
         case BadFile():
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
-            return Refused(HTTPStatus.CONFLICT, str(error))
+            return Refused(HTTPStatus.CONFLICT, str(error), errors=in_the_way(error) or None)
         case Gone():
             return Refused(HTTPStatus.GONE, str(error))
         case HTTPException():

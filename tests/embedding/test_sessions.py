@@ -17,7 +17,7 @@ import pytest
 from conftest import expect_error
 from hosts import JANE, PREFIX, services, with_key
 
-from clients_api import ClientsAPI, Conflict, Invalid, NotFound, signals
+from clients_api import ClientsAPI, Conflict, Gone, Invalid, NotFound, signals
 from clients_api.models import Client
 from clients_api.models.engines.current import using
 
@@ -523,3 +523,85 @@ def test_mail_of_a_session_is_queued_with_it(crm, host):
         clients.create(**JANE, send_email="yes")
     result = host.test_cli_runner().invoke(args=["clients-api", "outbox", "list"])
     assert result.output.count("jane@acme.example") == 1
+
+
+# Events
+
+
+def test_a_session_says_who_made_its_changes(crm, host, http):
+    with crm.session(actor="jane") as clients:
+        clients.create(**JANE)
+        with crm.session() as inner:
+            inner.change_status(1, "suspended")
+        with crm.session(actor="import") as inner:
+            inner.add_tags(1, ["x"])
+    with crm.session() as clients:
+        clients.add_tags(1, ["y"])
+    events = http.get(f"{PREFIX}/events?object=client").get_json()["data"]
+    actors = [{"type": "host", "id": None, "name": n} for n in ("jane", "jane", "import", None)]
+    assert [event["actor"] for event in events] == actors
+    with crm.session(readonly=True) as clients:
+        assert [*clients.events.list(object="client")] == events
+        assert [*clients.events.of_client(1, type=["client.*"])] == events[::-1]
+        assert clients.events.get(events[0]["id"]) == events[0]
+        later = clients.events.list(object="client", after=events[1]["position"])
+        assert [event["id"] for event in later] == [event["id"] for event in events[2:]]
+        assert later.page()["meta"]["more"] is False
+        with pytest.raises(Invalid, match="before"):
+            clients.events.list(before=events[0]["position"])
+        with pytest.raises(Gone, match="Read everything again"):
+            clients.events.list(after="99-00000000")
+        with pytest.raises(NotFound):
+            clients.events.of_client(7)
+
+
+def test_events_are_walked_to_their_end_and_no_further(crm):
+    with crm.session() as clients:
+        for number in range(120):
+            clients.create(**{**JANE, "email": f"c{number}@acme.example"})
+        seen = []
+        for event in clients.events.list(type=["client.created"], limit=50):
+            clients.add_tags(event["object_id"], ["seen"])
+            seen.append(event["object_id"])
+        assert seen == [*range(1, 121)]
+        assert len([*clients.events.list(order="desc", type=["client.created"])]) == 120
+
+
+def test_a_change_is_taken_back_in_python(crm, http):
+    with crm.session(actor="jane") as clients:
+        clients.create(**JANE)
+        clients.delete(1)
+        (gone,) = clients.events.of_client(1, type=["client.deleted"])
+        back = clients.events.undo(gone["id"])
+        assert back == clients.get(1)
+        (made,) = clients.events.of_client(1, type=["client.created"])
+        with pytest.raises(Conflict, match="Delete it instead"):
+            clients.events.undo(made["id"])
+        clients.delete(1)
+        clients.contacts.create(**JANE)
+        (again, _) = clients.events.of_client(1, type=["client.deleted"])
+        with pytest.raises(Conflict) as caught:
+            clients.events.undo(again["id"])
+        taken = {"contacts.1": ["The email has already been taken."]}
+        assert caught.value.errors == taken
+        assert clients.events.undo(again["id"], without=[1])["owner"] is None
+        clients.delete(1, erase=True)
+        with pytest.raises(NotFound):
+            clients.get(1)
+        assert all(event["erased"] for event in clients.events.of_client(1))
+
+
+def test_nobody_hears_of_events_that_were_undone_with_their_part(crm, host):
+    told: list[str] = []
+
+    def listen(sender: flask.Flask, event: dict[str, Any]) -> None:
+        told.append(event["type"])
+
+    with signals.changed.connected_to(listen, sender=host), crm.session() as clients:
+        clients.create(**JANE)
+        with pytest.raises(KeyError), crm.session() as inner:
+            inner.delete(1)
+            raise KeyError
+        with pytest.raises(Invalid):
+            clients.create(**JANE)
+    assert sorted(told) == ["client.created", "contact.created"]
