@@ -54,7 +54,7 @@ class ContactRowSchema(ContactCreateSchema):
     """A user of a client, as a row of a file holds it."""
 
     class Meta(Schema.Meta):
-        exclude = ("client_id", "send_email")
+        exclude = ("client_id", "send_email", "type")
 
     id = Id()
     account_owner = YesNo()
@@ -138,10 +138,20 @@ def _load(
     return values
 
 
+# What Python has for uses of its own, and no file is written in: "Python Specific Encodings" of
+# its documentation (codecs), and what those are made with.
+_PYTHONS_OWN = {"charmap", "idna", "mbcs", "oem", "palmos", "punycode", "undefined"} | {
+    "raw-unicode-escape",
+    "unicode-escape",
+}
+
+
 def canonical_encoding(name: str) -> str | None:
     """Return Python's name of an encoding in which the lines of a file can be found, or None."""
     try:
         found = codecs.lookup(name).name
+        if found in _PYTHONS_OWN:
+            return None
         ascii_ = bytes(range(32, 127))
         if found.startswith(("utf-16", "utf-32")) or ascii_.decode(found).encode() == ascii_:
             return "utf-8" if found == "utf-8-sig" else found

@@ -26,6 +26,7 @@ log = logging.getLogger("clients_api")
 HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
 
 HOST = "host"  # the type of an actor who is logged in to the host
+CALLER = "clients_api.caller"  # in the WSGI environment, for whoever serves it: who called
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 
