@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, Unpack
+from typing import Any, Generic, Literal, Unpack
 
 import orjson
 
@@ -12,11 +12,9 @@ from clients_api.web.reading.loading import refuse
 
 from . import answers, parameters
 from .answers import Deleted, Record
+from .calls import Calls
 from .errors import Invalid
 from .parameters import Ids, Titles
-
-if TYPE_CHECKING:
-    from .session import Session
 
 AT_ONCE = 100  # records that are read together, as a page over HTTP may have
 PLACES = ("page", "limit", "cursor")  # a list is walked as a whole, or asked for a page of it
@@ -30,17 +28,17 @@ class Records(Generic[Record]):
     sorted by stays.
     """
 
-    def __init__(self, session: Session, name: str, filters: dict[str, Any]) -> None:
-        self._session = session
+    def __init__(self, calls: Calls, name: str, filters: dict[str, Any]) -> None:
+        self._calls = calls
         self._name = name
         self._filters = filters
         if places := [each for each in PLACES if each in filters]:
             raise Invalid(refuse(places))
-        session.find(name, query=filters)  # says at once what is wrong with them
+        calls.find(name, query=filters)  # says at once what is wrong with them
 
     def __iter__(self) -> Iterator[Record]:
-        ask = self._session.ask
-        selection, paging, data = self._session.find(self._name, query=self._filters)
+        ask = self._calls.ask
+        selection, paging, data = self._calls.find(self._name, query=self._filters)
         columns = selection.reader.columns
         left = ask(selection.total)
         parts = selection.each(sort=paging.sort, descending=paging.descending, at_once=AT_ONCE)
@@ -56,20 +54,20 @@ class Records(Generic[Record]):
         Raises Invalid.
         """
         place = {"page": page, "limit": limit, "cursor": cursor}
-        return self._session.page(self._name, {**self._filters, **place})
+        return self._calls.page(self._name, {**self._filters, **place})
 
 
 class Resource:
     """The calls for one kind of record, in a session."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     def _list(self, name: str, filters: Any) -> Records[Any]:
-        return Records(self._session, name, dict(filters))
+        return Records(self._calls, name, dict(filters))
 
     def _do(self, name: str, path: dict[str, Any] | None = None, **given: Any) -> Any:
-        return self._session.do(name, path or {}, **given)
+        return self._calls.do(name, path or {}, **given)
 
 
 class Clients(Resource):

@@ -17,7 +17,8 @@ import pytest
 from conftest import ROOT
 
 from clients_api.embedding import answers, feeds, parameters, resources
-from clients_api.embedding.session import OPERATIONS, Session
+from clients_api.embedding.calls import OPERATIONS
+from clients_api.embedding.session import Session
 from clients_api.schemas import base, fields
 
 ROOMS = {
