@@ -278,11 +278,19 @@ class _Closing:
 
     def __del__(self) -> None:
         if os.getpid() == self._process:
-            self._conn.close()
+            with _closing:
+                self._conn.close()
         else:  # the thread is of the parent, and may have been in the middle of a statement
             _inherited.append(self._conn)
 
 
+# Nobody forks while a thread that ends closes its connection: the child would have half of that.
+_closing = threading.RLock()
+os.register_at_fork(
+    before=_closing.acquire,
+    after_in_parent=_closing.release,
+    after_in_child=_closing.release,
+)
 _inherited: list[sqlite3.Connection] = []  # kept, since a connection that is let go of closes
 
 

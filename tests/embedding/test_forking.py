@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -163,19 +164,18 @@ def test_a_child_delivers_mail_itself(crm, host):
         clients.create(**JANE)
     folder = Path(host.instance_path, "mail")
 
-    def send() -> int:
+    def send() -> list[str]:
         with crm.session() as clients:
             clients.create(**JOE, send_email="yes")
-        threads = [thread.name for thread in threading.enumerate()]
-        crm.close()  # finishes what is under way
-        return threads.count("mail")
+        names = [thread.name for thread in threading.enumerate()]
+        for _ in range(400):
+            if [*folder.glob("*.eml")]:
+                break
+            time.sleep(0.05)
+        crm.close()
+        return names
 
-    assert in_child(send) == 1
-    deadline = threading.Event()
-    for _ in range(200):
-        if [*folder.glob("*.eml")]:
-            break
-        deadline.wait(0.05)
+    assert in_child(send).count("mail") == 1
     assert len([*folder.glob("*.eml")]) == 1
     crm.close()
 
