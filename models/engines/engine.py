@@ -54,6 +54,7 @@ class Engine:
     transaction: Callable[..., AbstractContextManager[Any]]
     close: Callable[[], bool]
     dispose: Callable[[], None]
+    in_transaction: Callable[[], bool]
 
     def __init__(self) -> None:
         self._of_thread = threading.local()
@@ -64,7 +65,7 @@ class Engine:
         self.has_log_to_empty = False  # after something was erased while others read
         self.trash_days = 30  # for which deletions can be undone
         self.events_days = 90  # for which events are kept; 0: for ever
-        self.on_commit: Callable[[Written], None] | None = None  # told what events were written
+        self.on_commit: list[Callable[[Written], None]] = []  # told what events were written
 
     @property
     def known(self) -> Known:
@@ -91,6 +92,8 @@ class Engine:
         many wait in vain that none would be left to read, unless this is to be done `patiently`.
         What is not to be `kept` is tried, and undone as a whole.
         """
+        if self.in_transaction():
+            raise Busy("This thread has a transaction open already")
         deadline = time.monotonic() + BUSY_SECONDS  # for both
         if not self.turns.take(deadline, patiently):
             raise Busy("Others are writing")
@@ -108,8 +111,22 @@ class Engine:
         finally:
             self._of_thread.written = None
             self.turns.end()
-        if kept and written.first is not None and self.on_commit is not None:
-            self.on_commit(written)  # not sooner: whoever hears of it may want to write
+        if kept and written.first is not None:
+            for told in tuple(self.on_commit):  # not sooner: whoever hears of it may want to write
+                told(written)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Run a part of a transaction that writes, which is undone alone where it fails."""
+        written = self.written
+        before = None if written is None else written.mark()
+        try:
+            with self.atomic():
+                yield
+        except BaseException:
+            if written is not None and before is not None:
+                written.go_back(before)
+            raise
 
     def renew_if_stale(self, error: Exception) -> None:
         """Close this thread's connection if by this error it is one that never writes again."""
@@ -185,6 +202,10 @@ class Engine:
         """Be who migrates, and make what the first migration needs. Raises DatabaseUnusable."""
         raise NotImplementedError
 
+    def is_being_made(self) -> bool:
+        """Tell whether another process is about to migrate a database that is not migrated yet."""
+        raise NotImplementedError
+
     def identity(self) -> Any:
         """Return what tells this database from another one that takes its place."""
         raise NotImplementedError
@@ -218,6 +239,10 @@ class Engine:
 
     def derived(self) -> Iterable[Question]:
         """Return what to ask of what the engine keeps beside the records, to find them by."""
+        raise NotImplementedError
+
+    def close_inherited(self) -> None:
+        """Let go, in a process that was forked, of the connections it has copies of."""
         raise NotImplementedError
 
     def close_all(self) -> None:

@@ -104,6 +104,9 @@ def prepare(db: Engine) -> bool:
     DatabaseUnusable as `status` does.
     """
     pending, is_new = status(db)
+    while pending and not is_new and db.is_being_made():
+        time.sleep(PAUSE_SECONDS)
+        pending, is_new = status(db)
     if not pending:
         return False
     if not is_new:

@@ -33,6 +33,12 @@ def _path(rest: str, folder: Path) -> Path:
     return folder / rest.removeprefix("/")
 
 
+def place(url: str, folder: Path) -> str:
+    """Return what is the same for two URLs of the same database. Raises ValueError."""
+    scheme, _, rest = check(url).partition("://")
+    return str(_path(rest, folder).resolve()) if scheme == "sqlite" else rest
+
+
 def open_database(url: str, folder: Path, settings: Mapping[str, Any]) -> Engine:
     """Return the database that a URL means; nothing is opened until the first query.
 

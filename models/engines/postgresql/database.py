@@ -104,6 +104,10 @@ class Database(Session):
                 f"CREATE EXTENSION {EXTENSION}."
             ) from error
 
+    def is_being_made(self) -> bool:
+        with self.alone("migrations") as is_alone:
+            return not is_alone
+
     def identity(self) -> Any:
         return self.shown
 

@@ -188,6 +188,9 @@ class Session(Engine, peewee.PostgresqlDatabase):
             if not self.connection().closed:
                 self.execute_sql("RESET lock_timeout")
 
+    def close_inherited(self) -> None:
+        self._open.clear()  # libpq closes nothing that another process has opened
+
     def dispose(self) -> None:
         """Forget the connections, which are another process's."""
         with self._open_lock:

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ LOG_SECONDS = 3  # for which the log's readers are waited for, before it is empt
 _TEXT_INDEXES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5 %'"
 )
+REST_SECONDS = 2  # after which nobody is making a database that has not all migrations yet
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -179,8 +180,26 @@ class Database(SqliteEngine):
         files.make_file(Path(self.database))
         yield
 
+    def is_being_made(self) -> bool:
+        # An older one rests; who begins at the same time with a new one is a moment behind.
+        newest = 0.0
+        for file in (path := Path(self.database), *files.companions(path)):
+            with suppress(FileNotFoundError):
+                newest = max(newest, file.stat().st_mtime)
+        return time.time() - newest < REST_SECONDS
+
     def identity(self) -> Any:
         return files.identity(self.database)
+
+    def close_inherited(self) -> None:
+        """Close, in a process that was forked, what it has copies of; it then opens its own.
+
+        With the last of them SQLite forgets what it has noted of its locks, which are the parent's
+        (https://sqlite.org/howtocorrupt.html, section 2.6). Of a transaction no child can end its
+        copy: none may be open. Our lock is not taken, for a thread that is no more may have it.
+        """
+        for conn in list(self._open):
+            conn.close()
 
     def close_all(self) -> None:
         with self._open_lock:
@@ -203,6 +222,21 @@ class _Closing:
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        self._conn.close()
+        if os.getpid() == self._process:
+            with _closing:
+                self._conn.close()
+        else:  # the thread is of the parent, and may have been in the middle of a statement
+            _inherited.append(self._conn)
+
+
+# Nobody forks while a thread that ends closes its connection: the child would have half of that.
+_closing = threading.RLock()
+os.register_at_fork(
+    before=_closing.acquire,
+    after_in_parent=_closing.release,
+    after_in_child=_closing.release,
+)
+_inherited: list[sqlite3.Connection] = []  # kept, since a connection that is let go of closes
