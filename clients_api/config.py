@@ -17,6 +17,8 @@ from flask import Config
 
 from .models.engines import sqlite
 from .web.ratelimit import parse_rate
+from .webhooks.addresses import exemption
+from .webhooks.signing import FILE, SHORTEST
 
 ENV = "CLIENTS_API"
 
@@ -101,6 +103,21 @@ def _origins(value: Any) -> list[str]:
     for origin in value:
         if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", str(origin)):
             raise ValueError
+    return value
+
+
+def _hosts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        value = [host.strip() for host in value.split(",") if host.strip()]
+    if not isinstance(value, list):
+        raise ValueError
+    return [exemption(str(host)) for host in value]
+
+
+def _secret_key(value: Any) -> str:
+    is_file = isinstance(value, str) and value.startswith(FILE)
+    if not isinstance(value, str) or len(value) < SHORTEST or (is_file and value[7] != "/"):
+        raise ValueError
     return value
 
 
@@ -199,6 +216,19 @@ SETTINGS: dict[str, Setting] = {
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
+    "WEBHOOK_HOSTS": Setting(
+        [],
+        _hosts,
+        "a list of hosts such as n8n.lan or 192.168.1.5:5678, separated by commas",
+        "Where webhooks may lead besides public addresses, as `host` or `host:port`; also by http.",
+    ),
+    "SECRET_KEY": Setting(
+        "file://<instance>/clients-api-secret-key",
+        _secret_key,
+        f"at least {SHORTEST} characters, or file:// and the path of a file that has them",
+        "What secrets of webhooks are derived from; a file is made at first need, for its owner "
+        "alone.",
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),
@@ -217,7 +247,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-SECRETIVE = frozenset({"DATABASE_URL", "MAIL_URL"})  # whose values may have a password in them
+SECRETIVE = frozenset(
+    {"DATABASE_URL", "MAIL_URL", "SECRET_KEY"}
+)  # whose values may have a password in them
 
 
 def instance_folder() -> Path:
@@ -285,6 +317,8 @@ def _shown(name: str, value: Any) -> str:
 
     Since it is bad, nobody knows where in it that is: `smtp://user:secret` lacks its `@host`.
     """
+    if name == "SECRET_KEY":
+        return "not one" if isinstance(value, str) else f"a {type(value).__name__}"
     if name not in SECRETIVE:
         return re.sub(r":.*@", ":***@", repr(value), flags=re.DOTALL)
     if not isinstance(value, str):
