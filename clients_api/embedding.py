@@ -14,6 +14,7 @@ from . import config
 from .mail.deliverer import Deliverer
 from .service import Service, register
 from .web.auth import HostAuthenticator, HostLogin
+from .webhooks.sender import Sender
 
 NAME = "clients-api"  # in a host's extensions, and of the group in its command
 
@@ -21,9 +22,9 @@ WSGI = Callable[[dict[str, Any], Any], Any]
 
 
 class Embedded(Service):
-    """A service in a process that is not ours: it sees to its own mail.
+    """A service in a process that is not ours: it sees to its own mail and webhooks.
 
-    A host that is being tested (Flask's TESTING) gets no thread for it, and no mail is sent.
+    A host that is being tested (Flask's TESTING) gets no threads for them, and nothing is sent.
     """
 
     def __init__(self, settings: Mapping[str, Any], instance: Path, host: flask.Flask) -> None:
@@ -31,17 +32,20 @@ class Embedded(Service):
         self._host = host
         self.announcer.sender = host
         self._deliverer = Deliverer(self.database, self.config, self.prepare)
+        self._sender = Sender(self.database, self.config, self.prepare)
 
     def begin(self) -> None:
         super().begin()
         if not self._host.testing:
             # Not sooner: a server may fork between making the application and its first request.
             self._deliverer.start()
+            self._sender.start()
             atexit.register(self.close)
 
     def close(self) -> None:
-        """Stop to deliver mail, and close the database; for the end of the process and of tests."""
+        """Stop to deliver, and close the database; for the end of the process and of tests."""
         atexit.unregister(self.close)
+        self._sender.stop()
         self._deliverer.stop()
         self.database.close_all()
 

@@ -4,12 +4,14 @@ from .category import Category, CategoryUser
 from .client import Client, ClientTotal
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
+from .event import Event
 from .idempotency import Idempotency
 from .key import ApiKey
 from .mail import Mail
 from .tag import ClientTag, Tag
 from .team import TeamMember
 from .user import User
+from .webhook import Webhook
 
 __all__ = [
     "ApiKey",
@@ -21,9 +23,11 @@ __all__ = [
     "Contact",
     "CustomField",
     "CustomValue",
+    "Event",
     "Idempotency",
     "Mail",
     "Tag",
     "TeamMember",
     "User",
+    "Webhook",
 ]

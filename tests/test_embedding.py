@@ -276,6 +276,15 @@ def test_mail_is_delivered_from_the_hosts_process(make_host):
         time.sleep(0.02)
 
 
+def test_webhooks_are_sent_from_the_hosts_process(make_host, receive):
+    receiver = receive()
+    caller = with_key(make_host(webhook_hosts=[receiver.host]))
+    assert caller.post(f"{PREFIX}/webhooks", json={"url": receiver.url}).status_code == 201
+    assert caller.post(f"{PREFIX}/clients", json=JANE).status_code == 201
+    (first, *_) = receiver.wait(1)
+    assert first.event["type"] in ("client.created", "contact.created")
+
+
 def test_a_host_that_is_tested_gets_no_thread(make_host):
     host = make_host()
     host.testing = True

@@ -12,4 +12,5 @@ PLACES = {  # of each command, by its name
     "outbox": "clients_api.commands.outbox:outbox",
     "restore": "clients_api.commands.upkeep:restore",
     "serve": "clients_api.commands.serving:serve",
+    "webhooks": "clients_api.commands.webhooks:webhooks",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import flask
@@ -81,10 +81,12 @@ class Operation(OperationDocs):
         self.takes_query = "query" in parameters
         self.takes_body = "body" in parameters
         self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
+        self.without_transaction = hasattr(view, "_without_transaction")
         self._loader = Loader(
             self.query,
             self.body,
             rules=getattr(view, "_rules", None),
+            checks=getattr(view, "_checks", None),
             find=resource.find if self.has_record else None,
             file_types=self.file_types,
             writes=self.writes,
@@ -110,6 +112,8 @@ class Operation(OperationDocs):
             return self._run(call)
 
     def _writing(self, app: Any) -> AbstractContextManager[None]:
+        if self.without_transaction:
+            return nullcontext()
         # A file has come a long way, and is rare: it may wait where others are sent away.
         return app.database.writing(patiently=bool(self.file_types))
 

@@ -21,6 +21,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 LONGEST_NAME = 253  # RFC 1035, section 2.3.4, as it is written
 NAME = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # the last part of what resolvers take for an address
+LOOK_SECONDS = 2  # for a name, where a person waits to be told
 PORTS = {"https": 443, "http": 80}
 
 PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")  # what IANA gives out (RFC 4291, section 2.4)
@@ -79,6 +80,11 @@ def parse(url: str, exempt: Collection[str] = ()) -> Target:
     return Target(parts.scheme, host, port, path, is_exempt)
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL, which unlike its path is no secret."""
+    return urlsplit(url).hostname or ""
+
+
 def exemption(text: str) -> str:
     """Return an entry of WEBHOOK_HOSTS, `host` or `host:port`, as hosts are compared with it.
 
@@ -110,6 +116,21 @@ def _ascii(host: str) -> str:
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rstrip(".").rpartition(".")[2]):
         return str(ipaddress.IPv4Address(name))
     return name
+
+
+def problems(url: str | None, exempt: Collection[str]) -> dict[str, str]:
+    """Return the rule that a URL breaks which may not be a webhook's, as far as is known now.
+
+    A name that does not resolve may do so when something is sent; it is looked at again then.
+    """
+    if url is not None:
+        try:
+            resolve(parse(url, exempt), LOOK_SECONDS)
+        except Forbidden:
+            return {"url": "address"}
+        except OSError:
+            pass
+    return {}
 
 
 def check(target: Target, address: IPAddress) -> None:

@@ -101,8 +101,9 @@ class _Connection(http.client.HTTPConnection):
         self.sock = self._secured(connection) if self.target.scheme == "https" else connection
 
     def _secured(self, connection: socket.socket) -> socket.socket:
+        name = self.target.host.rstrip(".")  # of the root, which stands in no certificate
         secured: Any = _context(ssl.get_default_verify_paths()).wrap_socket(
-            connection, server_hostname=self.target.host, do_handshake_on_connect=False
+            connection, server_hostname=name, do_handshake_on_connect=False
         )
         secured.deadline = self._deadline
         try:

@@ -301,6 +301,21 @@ def call_keys(call):
     return call("POST", "/keys", {"name": "n", "scope": "read"})["data"]["key"]
 
 
+def call_webhooks(call):
+    """Make all calls of webhooks."""
+    call("POST", "/webhooks", {"url": "https://127.0.0.1/"})  # 422
+    call("POST", "/webhooks", {"url": "https://n8n.example/hook"})
+    webhook = call("POST", "/webhooks", {"url": "https://n8n.example/hook", "types": ["tag.*"]})
+    path = f"/webhooks/{webhook['data']['id']}"
+    call("PATCH", path, {"types": ["client.*"], "position": "oldest"})
+    call("PATCH", path, {"position": "x"})  # 422
+    call("POST", f"{path}/rotate")
+    call("POST", f"{path}/test")
+    call("GET", path)
+    call("GET", "/webhooks")
+    call("DELETE", path)
+
+
 def test_every_answer_is_as_documented(api, anonymous):
     define_fields(api)
     checker = Checker(api)
@@ -310,6 +325,7 @@ def test_every_answer_is_as_documented(api, anonymous):
     call_contacts(call, client)
     call_categories_and_team(call)
     call_tags_and_custom_fields(call)
+    call_webhooks(call)
     path = f"/clients/{client['id']}"
     Checker(Caller(api.app, call_keys(call))).call("DELETE", path)  # 403
     call("DELETE", path)

@@ -25,6 +25,7 @@ LATE = {
     "email.policy",
     "playhouse.migrations",
     "smtplib",
+    "standardwebhooks",
 }
 
 

@@ -23,6 +23,7 @@ SCOPES = {
     "custom-fields": ("read", "admin"),
     "keys": ("admin", "admin"),
     "metrics": ("admin", "admin"),
+    "webhooks": ("admin", "admin"),
 }
 RANK = {"read": 0, "write": 1, "admin": 2}
 READING = {"GET", "HEAD"}
