@@ -1,6 +1,17 @@
 """The routes: HTTP in, one call of a model, object out. One file for each resource."""
 
-from . import categories, clients, contacts, custom_fields, exchange, keys, tags, team, webhooks
+from . import (
+    categories,
+    clients,
+    contacts,
+    custom_fields,
+    events,
+    exchange,
+    keys,
+    tags,
+    team,
+    webhooks,
+)
 
 BLUEPRINTS = tuple(
     module.blp
@@ -13,6 +24,7 @@ BLUEPRINTS = tuple(
         tags,
         custom_fields,
         keys,
+        events,
         webhooks,
     )
 )

@@ -4,7 +4,7 @@ from .category import Category, CategoryUser
 from .client import Client, ClientTotal
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
-from .event import Event
+from .events import Event
 from .idempotency import Idempotency
 from .key import ApiKey
 from .mail import Mail

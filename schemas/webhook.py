@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import fields
 
 from clients_api.models.webhook import STATUSES
 
 from .base import AnswerSchema, Group, JSONText, RecordDatesSchema, Schema, moment
 from .fields import Array, Choice, String
+from .fields.log import EventPosition, EventType
 from .metadata import told
 from .paging import list_query
 
 URL_LENGTH = 2000
-_OBJECTS = ("client", "contact", "category", "team", "tag", "custom_field", "key", "webhook")
-_VERBS = ("created", "updated", "deleted")
-TYPES = ["*", *(f"{o}.{v}" for o in _OBJECTS for v in (*_VERBS, "*")), *(f"*.{v}" for v in _VERBS)]
+TYPES_MOST = 100
+
+
+class WebhookPosition(EventPosition):
+    """A position in the log, `now` for that of the newest event, `oldest` for before all."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value in ("now", "oldest"):
+            return value
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class WebhookType(EventType):
+    """The type of an event, either part of which may be `*`, as it is written."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return ".".join(super()._deserialize(value, attr, data, **kwargs))
 
 
 class WebhookTrySchema(AnswerSchema):
@@ -42,9 +59,7 @@ class WebhookSchema(AnswerSchema):
     id = fields.Integer(metadata=told("The id of the webhook.", 1))
     url = fields.String(metadata=told("Where events are sent.", "https://n8n.example/hook/7"))
     types = JSONText(
-        metadata=told(
-            "Which events.", ["client.*"], type="array", items={"type": "string", "enum": TYPES}
-        )
+        metadata=told("Which events.", ["client.*"], type="array", items={"type": "string"})
     )
     status = fields.String(metadata=told("Whether events are sent.", "active", enum=list(STATUSES)))
     position = fields.String(metadata=told("Of the last event that is done with.", "1042-9f3a21c4"))
@@ -89,7 +104,8 @@ class WebhookChangeSchema(Schema):
         ),
     )
     types = Array(
-        Choice(TYPES),
+        WebhookType(),
+        max_items=TYPES_MOST,
         metadata=told(
             "Which events; if none are given, all but those of keys and webhooks, which must be "
             "named.",
@@ -99,8 +115,7 @@ class WebhookChangeSchema(Schema):
     status = Choice(
         STATUSES, allow_none=False, metadata=told("`active` goes on where it stood.", "active")
     )
-    position = String(
-        max=64,
+    position = WebhookPosition(
         allow_none=False,
         metadata=told(
             "Behind which event to go on: further back to send again, ahead to leave out. `now` is "
@@ -119,8 +134,7 @@ class WebhookCreateSchema(WebhookChangeSchema):
     url = String(
         required=True, max=URL_LENGTH, metadata=WebhookChangeSchema._declared_fields["url"].metadata
     )
-    position = String(
-        max=64,
+    position = WebhookPosition(
         metadata=told(
             "Behind which event to begin; `now`, if not given, is behind the newest, `oldest` "
             "before all that are kept.",

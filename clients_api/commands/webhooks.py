@@ -6,6 +6,7 @@ import click
 
 from clients_api.models import Webhook
 from clients_api.models.errors import Invalid
+from clients_api.schemas.webhook import WebhookChangeSchema
 from clients_api.service import Service
 from clients_api.webhooks import testing
 
@@ -55,11 +56,12 @@ def replay(app: Service, id: int, position: str) -> None:
     A position is that of an event, `oldest`, which is before all that are kept, or `now`. A
     webhook that is disabled begins again.
     """
+    values, errors = WebhookChangeSchema().read({"position": position or None})
     try:
+        if errors:
+            raise Invalid(position="exists")
         with app.database.writing():
-            webhook = Webhook.change(id, position=position, status="active")
+            webhook = Webhook.change(id, **values, status="active")
     except Invalid as error:
-        raise click.UsageError(
-            f"{position} is not the position of an event that is kept."
-        ) from error
+        raise click.UsageError(f"{position!r} is no position of an event that is kept.") from error
     click.echo(f"Webhook {id} goes on behind {webhook['position']}: {webhook['behind']} to send.")

@@ -49,6 +49,8 @@ def _note(webhook: Record, event: Record, outcome: Outcome) -> bool:
         verdict = delivery.note_failure(
             webhook, event, outcome.status, outcome.error, outcome.retry_after
         )
+    if verdict is None:  # somebody has changed the webhook meanwhile
+        return True
     said = outcome.error or f"It answered {outcome.status}."
     place = webhook["id"], host_of(webhook["url"])
     match verdict.then:

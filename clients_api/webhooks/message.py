@@ -7,31 +7,33 @@ from typing import Any
 
 import orjson
 
-from clients_api.models import ApiKey, Category, Client, Contact, CustomField, Tag, TeamMember
+from clients_api.models import (
+    ApiKey,
+    Category,
+    Client,
+    Contact,
+    CustomField,
+    Tag,
+    TeamMember,
+    Webhook,
+    events,
+)
 from clients_api.models.base import now
 from clients_api.models.errors import NotFound
 from clients_api.models.queries.record import Record
-from clients_api.models.webhook import Webhook
 from clients_api.schemas.base import Schema, shape
-from clients_api.schemas.category import CategorySchema
-from clients_api.schemas.client import ClientSchema
-from clients_api.schemas.contact import ContactSchema
-from clients_api.schemas.custom_field import CustomFieldSchema
-from clients_api.schemas.event import EventSchema
-from clients_api.schemas.key import KeySchema
-from clients_api.schemas.tag import ClientTagSchema
-from clients_api.schemas.team import TeamMemberSchema
+from clients_api.schemas.event import SCHEMAS, EventSchema
 from clients_api.schemas.webhook import WebhookSchema
 
-OBJECTS: dict[str, tuple[Callable[[int | None], Record], type[Schema]]] = {
-    "client": (Client.find, ClientSchema),
-    "contact": (Contact.find, ContactSchema),
-    "category": (Category.find, CategorySchema),
-    "team": (TeamMember.find, TeamMemberSchema),
-    "tag": (Tag.find, ClientTagSchema),
-    "custom_field": (CustomField.find, CustomFieldSchema),
-    "key": (ApiKey.find, KeySchema),
-    "webhook": (Webhook.find, WebhookSchema),
+FIND: dict[str, Callable[[int | None], Record]] = {
+    events.CLIENT: Client.find,
+    events.CONTACT: Contact.find,
+    events.CATEGORY: Category.find,
+    events.TEAM_MEMBER: TeamMember.find,
+    events.TAG: Tag.find,
+    events.CUSTOM_FIELD: CustomField.find,
+    events.KEY: ApiKey.find,
+    events.WEBHOOK: Webhook.find,
 }
 TEST = "webhook.test"
 
@@ -55,9 +57,9 @@ def _written(type: str, time: str, data: dict[str, Any]) -> bytes:
 
 
 def _object(event: Record) -> Any:
-    find, schema = OBJECTS[event["object"]]
+    object = event["object"]
     try:
-        return _shown(schema, find(event["object_id"]))
+        return _shown(SCHEMAS[object], FIND[object](event["object_id"]))
     except NotFound:
         return None
 

@@ -11,6 +11,7 @@ from typing import Any
 from clients_api.models.engines.current import using
 from clients_api.models.engines.locks import alone
 from clients_api.models.engines.sqlite import Database
+from clients_api.models.events import Actor, acting
 from clients_api.models.webhook import delivery
 
 log = logging.getLogger("clients_api")
@@ -47,19 +48,22 @@ class Sender:
 
     def start(self) -> None:
         """Begin to send."""
+        self._database.on_commit.append(self._on_commit)
         # A receiver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Finish the tries under way, for some seconds at most, and end."""
+        if self._thread is None:
+            return
+        if not self._stopping.is_set():
+            self._database.on_commit.remove(self._on_commit)
         self._stopping.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
+        self._thread.join(STOP_SECONDS)
 
-    def wake(self, *_: Any) -> None:
-        """Look for events now: some were written in this process."""
+    def _on_commit(self, written: Any) -> None:
         self._wake.set()
 
     def _run(self) -> None:
@@ -79,7 +83,8 @@ class Sender:
                     # ended, nothing would be sent any more.
                     log.exception("Webhooks can't be sent")
                     rest, waking = REST_SECONDS, self._stopping
-                waking.wait(rest)
+                if not self._stopping.is_set():
+                    waking.wait(rest)
             self._database.close()
 
     def _goes_on(self) -> bool:
@@ -116,7 +121,7 @@ class Sender:
     def _follow(self, id: int) -> None:
         from .following import follow  # late: most processes never send
 
-        with using(self._database):
+        with using(self._database), acting(Actor("command", None, WEBHOOKS)):
             try:
                 follow(id, self._settings, self._stopping)
                 return

@@ -9,9 +9,10 @@ from typing import Any
 
 import peewee
 
+from clients_api.models import events
 from clients_api.models.base import BaseModel, now
 from clients_api.models.errors import Conflict, Invalid
-from clients_api.models.event import Event
+from clients_api.models.events import SECRET_OBJECTS, START, Event, Position, reading
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
@@ -19,9 +20,8 @@ from clients_api.models.queries.selection import Selection
 
 MOST = 20
 STATUSES = ("active", "disabled")
-EVERYTHING = "*"  # but keys and webhooks
-# What a receiver is not told unless the object is named: what only administrators may see.
-ADMINISTRATIVE = ("key", "webhook")
+EVERYTHING = "*.*"  # but keys and webhooks, which have to be named
+TOLD = ("url", "types", "status", "position", "created")  # by the events of webhooks
 ROTATION_MICROSECONDS = 24 * 3600 * 10**6  # for which the former secret signs as well
 
 # What is forgotten of the tries so far, where the next one is another matter.
@@ -61,28 +61,30 @@ class Webhook(BaseModel):
 
     @classmethod
     def create(
-        cls, *, url: str, types: Iterable[str] | None = None, position: str | None = None
+        cls, *, url: str, types: Iterable[str] | None = None, position: Position | str | None = None
     ) -> Record:
-        """Make a webhook that follows the log from a position, or from now.
+        """Make a webhook that follows the log from a position on.
 
-        In: `types`, as in `wants`; none are all but those of keys and webhooks. Raises Conflict
-        where there are 20, and Invalid for a position that is not kept.
+        In: `types`, as in `wants`; none are all but those of keys and webhooks; `position`, or
+        `now`, which it is if not given, or `oldest`. Raises Conflict where there are 20, and
+        Invalid for a position that is not kept.
         """
         if _count.scalar() >= MOST:
             raise Conflict(f"There are {MOST} webhooks, which is the most. Delete one first.")
-        event_id, nonce = _place(position or "now")
         moment = now()
         id = cls.insert_row(
             url=url,
             types=_json(types),
             status="active",
-            event_id=event_id,
-            nonce=nonce,
+            **_place(position or "now"),
             epoch=time.time_ns() // 1000,
             created=moment,
             updated=moment,
         )
-        return cls.find(id)
+        webhook = cls.find(id)
+        made = events.created({"id": id, **_shown(webhook)})
+        events.write(events.WEBHOOK, "created", id, made, time=moment)
+        return webhook
 
     @classmethod
     def change(cls, id: int | None, **given: Any) -> Record:
@@ -92,30 +94,49 @@ class Webhook(BaseModel):
         webhook stands which is to go on, if pruning has overtaken it.
         """
         webhook = cls.find(id)
-        columns = {name: given[name] for name in ("url", "status") if given.get(name)}
+        columns: dict[str, Any] = {n: given[n] for n in ("url", "status") if n in given}
         if "types" in given:
             columns["types"] = _json(given["types"])
         if "position" in given:
-            event_id, nonce = _place(given["position"])
-            columns |= {"event_id": event_id, "nonce": nonce, "is_overtaken": 0}
+            columns |= _place(given["position"])
         elif webhook["is_overtaken"] and columns.get("status") == "active":
             raise Invalid(position="exists")
-        cls.update_row(id, **columns, **AFRESH, updated=now())
-        return cls.find(id)
+        moment = now()
+        cls.update_row(id, **columns, **AFRESH, updated=moment)
+        changed = cls.find(id)
+        changes = events.updated(_shown(webhook), changed)
+        events.write(events.WEBHOOK, "updated", id, changes, time=moment)
+        return changed
 
     @classmethod
     def rotate(cls, id: int | None) -> Record:
         """Give a webhook a new secret; for a day the former one signs as well. Raises NotFound."""
         webhook = cls.find(id)
+        moment = now()
         epoch = max(time.time_ns() // 1000, webhook["epoch"] + 1)
-        cls.update_row(id, epoch=epoch, former_epoch=webhook["epoch"], updated=now())
+        cls.update_row(id, epoch=epoch, former_epoch=webhook["epoch"], updated=moment)
+        # Of secrets nothing is told but that there is another one.
+        changes = {"secret": [None, None]}
+        events.write(events.WEBHOOK, "updated", id, changes, time=moment)
         return cls.find(id)
+
+    @classmethod
+    def disable(cls, id: int, error: str, **columns: Any) -> None:
+        """Let a webhook send no more, and write an event of why. In: what else is then so."""
+        webhook = cls.find(id)
+        moment = now()
+        columns |= {"status": "disabled", "retry_at": None}
+        cls.update_row(id, **columns, updated=moment)
+        changes = {"status": [webhook["status"], "disabled"], "last_error": [None, error]}
+        events.write(events.WEBHOOK, "disabled", id, changes, time=moment)
 
     @classmethod
     def remove(cls, id: int | None) -> Record:
         """Delete a webhook and return what it was. Raises NotFound."""
         webhook = cls.find(id)
         cls.delete_row(id)
+        gone = events.deleted({"id": id, **_shown(webhook)})
+        events.write(events.WEBHOOK, "deleted", id, gone, time=now())
         return webhook
 
     @classmethod
@@ -135,41 +156,38 @@ def live_epochs(webhook: Record) -> list[int]:
 def wants(types: Any, event: Any) -> peewee.Expression:
     """Compose whether one of the `types`, a JSON array, is that of an event.
 
-    They are `client.updated`, `client.*`, `*.deleted` or `*`; stars in place of an object mean no
-    keys and no webhooks.
+    They are `client.updated`, `client.*`, `*.deleted` or `*.*`; a star in place of the object is
+    none of those that only administrators may see.
     """
-    verb = peewee.fn.SUBSTR(event.type, peewee.fn.LENGTH(event.object) + 2)
 
-    def has(type: Any) -> peewee.Expression:
-        quoted = peewee.Value('"').concat(type).concat('"')
+    def has(object: Any, action: Any) -> peewee.Expression:
+        quoted = peewee.Value('"').concat(object).concat(".").concat(action).concat('"')
         return peewee.fn.REPLACE(types, quoted, "") != types
 
-    is_any = has(peewee.Value("*")) | has(peewee.Value("*.").concat(verb))
-    return (
-        has(event.type)
-        | has(event.object.concat(".*"))
-        | (event.object.not_in(ADMINISTRATIVE) & is_any)
-    )
+    named = has(event.object, event.action) | has(event.object, "*")
+    starred = has("*", event.action) | has("*", "*")
+    return named | (event.object.not_in(SECRET_OBJECTS) & starred)
 
 
 def _json(types: Iterable[str] | None) -> str:
     return json.dumps(list(types or [EVERYTHING]))
 
 
-def _place(position: str) -> tuple[int, str]:
-    """Return the id and nonce of the event that a position stands behind. Raises Invalid."""
-    if position == "now":
-        return _newest.one() or BEGINNING
-    if position == "oldest":
-        return BEGINNING
-    id, _, nonce = position.partition("-")
-    known = id.isascii() and id.isdecimal() and len(id) < 19 and _kept.one(int(id), nonce)
-    if not known and position != f"{BEGINNING[0]}-{BEGINNING[1]}":
-        raise Invalid(position="exists")
-    return int(id), nonce
+def _place(position: Position | str) -> dict[str, Any]:
+    """Return the columns of a position, or of `now` or `oldest`. Raises Invalid."""
+    match position:
+        case "now":
+            position = Position.newest()
+        case "oldest":
+            position = START
+        case Position() if not reading.is_known(position):
+            raise Invalid(position="exists")
+    return {"event_id": position[0], "nonce": position[1], "is_overtaken": 0}
 
 
-BEGINNING = (0, "00000000")  # before all events
+def _shown(webhook: Record) -> dict[str, Any]:
+    return {name: webhook[name] for name in TOLD}
+
 
 _behind = (
     Event.select(peewee.fn.COUNT(Event.id))
@@ -213,13 +231,3 @@ reader = Reader(
 @prepared
 def _count():
     return Webhook.select(peewee.fn.COUNT(Webhook.id))
-
-
-@prepared
-def _newest():
-    return Event.select(Event.id, Event.nonce).order_by(Event.id.desc()).limit(1)
-
-
-@prepared
-def _kept(id, nonce):
-    return Event.select(Event.id).where(Event.id == id, Event.nonce == nonce)

@@ -9,8 +9,8 @@ from typing import Any
 import peewee
 
 from clients_api.models.base import now, timestamp
-from clients_api.models.event import Event
-from clients_api.models.event import reader as events
+from clients_api.models.events import Event
+from clients_api.models.events.reading import reader as events
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.record import Record, column_names
 
@@ -62,18 +62,11 @@ def overtake(last: int) -> list[int]:
     returned. The others, who want none of them, go on behind them.
     """
     overtaken = [id for (id,) in _waiting_for.all(last)]
-    columns = {
-        "status": "disabled",
-        "is_overtaken": 1,
-        "retry_at": None,
-        "last_time": now(),
-        "last_event_id": last,
-        "last_status": None,
-        "last_error": "Events up to this one were pruned before they were sent.",
-    }
+    error = "Events up to this one were pruned before they were sent."
+    told = {"last_time": now(), "last_event_id": last, "last_status": None, "last_error": error}
     for id in overtaken:
-        Webhook.update_row(id, **columns)
-    _pass_pruned(last, last, last)
+        Webhook.disable(id, error, is_overtaken=1, **told)
+    _pass_pruned(last)
     return overtaken
 
 
@@ -88,8 +81,8 @@ def note_failure(
     status: int | None,
     error: str | None,
     retry_after: float | None = None,
-) -> Verdict:
-    """Write down that a try failed, and return what follows. Nothing, if the cursor was moved."""
+) -> Verdict | None:
+    """Write down that a try failed, and return what follows; None if the cursor was moved."""
     moment = datetime.datetime.now(datetime.UTC)
     since = webhook["failing_since"] or timestamp(moment)
     counts = {
@@ -107,8 +100,11 @@ def note_failure(
             columns |= _at(event) | AFRESH | {"failing_since": since}
             columns["skipped"] = json.dumps(skipped)
         case "disable":
-            columns |= {"status": "disabled", "retry_at": None}
-    _update(webhook, columns)
+            columns["retry_at"] = None
+    if not _update(webhook, columns):
+        return None
+    if answer.then == "disable":
+        Webhook.disable(webhook["id"], error or f"It answered {status}.")
     return answer
 
 
@@ -122,7 +118,7 @@ def _tried(event: Record, status: int | None, error: str | None) -> dict[str, An
 
 
 def _at(event: Record) -> dict[str, Any]:
-    return {"event_id": event["id"], "nonce": event["nonce"]}
+    return {"event_id": event["id"], "nonce": event["position"].partition("-")[2]}
 
 
 def _update(webhook: Record, columns: dict[str, Any]) -> bool:
@@ -176,10 +172,10 @@ def _waiting_for(last):
 
 
 @prepared
-def _pass_pruned(last, same, least):
-    nonce = Event.select(Event.nonce).where(Event.id == same)
+def _pass_pruned(last):
+    nonce = Event.select(Event.nonce).where(Event.id == last)
     return Webhook.update({Webhook.event_id: last, Webhook.nonce: nonce}).where(
-        Webhook.is_overtaken == 0, Webhook.event_id < least
+        Webhook.is_overtaken == 0, Webhook.event_id < last
     )
 
 

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import expect_error, free_port
+from conftest import Caller, expect_error, free_port, issue_key
 from hostile_addresses import ADDRESSES, URLS
 from senders import happen, local, make_webhook, webhook_of
 
@@ -45,20 +45,20 @@ def test_a_webhook_is_made_and_its_secret_shown_once(api):
 
 
 def test_without_types_it_is_told_of_all_but_keys_and_webhooks(api):
-    assert make_webhook(api, URL)["types"] == ["*"]
-    assert make_webhook(api, URL, types=[])["types"] == ["*"]
+    assert make_webhook(api, URL)["types"] == ["*.*"]
+    assert make_webhook(api, URL, types=[])["types"] == ["*.*"]
 
 
 @pytest.mark.parametrize(
     ("types", "wanted"),
     [
-        (["*"], {"client.created", "custom_field.deleted"}),
+        (["*.*"], {"client.created", "custom_field.deleted"}),
         (["client.*"], {"client.created"}),
         (["*.deleted"], {"custom_field.deleted"}),
         (["key.*"], {"key.created"}),
         (["*.deleted", "webhook.deleted"], {"custom_field.deleted", "webhook.deleted"}),
         (["category.*"], set()),
-        (["*", "key.created"], {"client.created", "custom_field.deleted", "key.created"}),
+        (["*.*", "key.created"], {"client.created", "custom_field.deleted", "key.created"}),
     ],
 )
 def test_types_say_which_events_it_is_behind(api, types, wanted):
@@ -70,7 +70,7 @@ def test_types_say_which_events_it_is_behind(api, types, wanted):
 
 
 @pytest.mark.parametrize(
-    "type", ["client", "client.exploded", "*.*", "**", "CLIENT.*", '"*"', "x" * 5000, "%"]
+    "type", ["client", "client.exploded", "*", "**", "CLIENT.*", '"*.*"', "x" * 5000, "%.%", "*."]
 )
 def test_a_type_that_is_none_is_refused(api, type):
     response = api.post("/webhooks", {"url": URL, "types": ["client.*", type]})
@@ -157,13 +157,8 @@ def test_position_goes_back_and_ahead(api):
     make_webhook(api, URL, types=["tag.*"])
     assert webhook_of(api)["behind"] == 0
     assert api.patch("/webhooks/1", {"position": "oldest"}).get_json()["data"]["behind"] == 5
-    with using(api.app.database):
-        ids = [
-            row[0]
-            for row in api.app.database.execute_sql(
-                "SELECT id || '-' || nonce FROM event WHERE type = 'tag.created' ORDER BY id"
-            )
-        ]
+    events = api.get("/events?type=tag.created").get_json()["data"]
+    ids = [event["position"] for event in events]
     assert api.patch("/webhooks/1", {"position": ids[1]}).get_json()["data"]["behind"] == 3
     assert api.patch("/webhooks/1", {"position": "now"}).get_json()["data"]["behind"] == 0
     made = make_webhook(api, URL, types=["tag.*"], position=ids[3])
@@ -171,11 +166,17 @@ def test_position_goes_back_and_ahead(api):
 
 
 @pytest.mark.parametrize(
-    "position", ["x", "1-00000000", "999-9f3a21c4", "-1", "9" * 30, "①-x", "1"]
+    ("position", "sentence"),
+    [
+        *((one, "The selected position is invalid.") for one in ("1-00000000", "999-9f3a21c4")),
+        *(
+            (one, "The position format is invalid.")
+            for one in ("x", "-1", "9" * 30 + "-9f3a21c4", "①-9f3a21c4", "1", "later")
+        ),
+    ],
 )
-def test_a_position_that_is_not_kept_is_refused(api, position):
+def test_a_position_that_is_not_kept_is_refused(api, position, sentence):
     happen(api.app)
-    sentence = "The selected position is invalid."
     expect_error(api.post("/webhooks", {"url": URL, "position": position}), 422, position=sentence)
     make_webhook(api, URL)
     expect_error(api.patch("/webhooks/1", {"position": position}), 422, position=sentence)
@@ -268,3 +269,31 @@ def test_webhooks_are_listed_by_when_they_were_made(api):
     assert [one["id"] for one in listed] == [3, 2]
     with using(api.app.database):
         assert [one["id"] for one in Webhook.all()] == [1, 2, 3]
+
+
+def test_what_is_done_with_webhooks_is_in_the_log_without_secrets(api):
+    created = make_webhook(api, URL)
+    rotated = api.post("/webhooks/1/rotate").get_json()["data"]
+    api.patch("/webhooks/1", {"types": ["tag.*"], "position": "oldest"})
+    api.delete("/webhooks/1")
+    answer = api.get("/events?object=webhook")
+    made, turned, changed, gone = answer.get_json()["data"]
+    assert made["type"] == "webhook.created" and made["object_id"] == 1
+    assert made["changes"]["url"] == [None, URL]
+    assert made["changes"]["types"] == [None, ["*.*"]]
+    assert turned["type"] == "webhook.updated" and turned["changes"] == {"secret": [None, None]}
+    assert changed["changes"] == {
+        "types": [["*.*"], ["tag.*"]],
+        "position": [created["position"], "0-00000000"],
+    }
+    assert gone["type"] == "webhook.deleted" and gone["changes"]["url"] == [URL, None]
+    assert gone["actor"]["type"] == "key"
+    for secret in (created["secret"], rotated["secret"]):
+        assert secret not in answer.get_data(as_text=True)
+
+
+def test_only_administrators_see_events_of_webhooks(api):
+    make_webhook(api, URL)
+    reader = Caller(api.app, issue_key(api.app, scope="write"))
+    assert reader.get("/events?object=webhook").get_json()["data"] == []
+    assert len(api.get("/events?object=webhook").get_json()["data"]) == 1

@@ -22,6 +22,7 @@ SCOPES = {
     "tags": ("read", "write"),
     "custom-fields": ("read", "admin"),
     "keys": ("admin", "admin"),
+    "events": ("read", "write"),
     "metrics": ("admin", "admin"),
     "webhooks": ("admin", "admin"),
 }

@@ -8,17 +8,22 @@ from typing import Any
 
 from conftest import Caller, issue_key
 
-from clients_api.models import Event
+from clients_api.models import Event, events
+from clients_api.models.base import now
 from clients_api.models.engines.current import using
+from clients_api.models.events import Position
 from clients_api.models.webhook import delivery, schedule
 from clients_api.service import Service
 from clients_api.webhooks import sender
 
 
 def happen(app: Service, count: int = 1, type: str = "client.updated") -> int:
-    """Let so many events of a type be written; return the id of the last."""
-    with using(app.database), app.database.atomic():
-        return [Event.write(type, 1) for _ in range(count)][-1]
+    """Let so many events of a type be written in one transaction; return the id of the last."""
+    object, _, action = type.partition(".")
+    with using(app.database), app.database.writing():
+        for number in range(count):
+            events.write(object, action, 1, {"status": [number, number + 1]}, time=now())
+        return Position.newest().id
 
 
 @contextmanager

@@ -15,6 +15,8 @@ def test_pruning_that_overtakes_a_webhook_disables_it_and_is_told(make_app, rece
     assert webhook["status"] == "disabled" and webhook["behind"] == 2
     assert "pruned" in webhook["last"]["error"] and webhook["last"]["event_id"] == last - 2
     assert prune(api.app, last - 1) == []  # it is told once
+    (event,) = api.get("/events?type=webhook.disabled").get_json()["data"]
+    assert "pruned" in event["changes"]["last.error"][1]
     # Where it stood is no longer kept: it can't go on there, but from what is left or from now.
     expect_error(
         api.patch("/webhooks/1", {"status": "active"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import socket
@@ -40,6 +41,8 @@ def test_events_come_in_order_and_verify(make_app, receive):
         assert list(body["data"]) == ["event", "object"]
         assert body["type"] == "client.updated" == delivery.event["type"]
         assert body["timestamp"] == delivery.event["time"]
+        shown = api.get(f"/events/{delivery.event['id']}").get_json()["data"]
+        assert shown == delivery.event
         assert delivery.headers["webhook-id"] == f"evt_{delivery.event['id']}"
     webhook = webhook_of(api)
     assert webhook["last"]["event_id"] == ids[-1] and webhook["last"]["status"] == 204
@@ -157,6 +160,10 @@ def test_gone_disables_at_once_and_is_told(make_app, receive, caplog):
     assert len(receiver.received) == 1
     assert webhook_of(api)["behind"] == 2 and webhook_of(api)["retry_at"] is None
     assert "Webhook 1 (127.0.0.1) is disabled: It answered 410." in caplog.messages
+    (event,) = api.get("/events?type=webhook.disabled").get_json()["data"]
+    assert event["changes"]["status"] == ["active", "disabled"]
+    assert event["changes"]["last.error"] == [None, "It answered 410."]
+    assert event["actor"] == {"type": "command", "id": None, "name": "webhooks"}
 
 
 def test_five_days_without_success_disable(make_app, receive):
@@ -338,3 +345,45 @@ def test_an_unexpected_fault_of_one_webhook_stops_no_other(make_app, receive, ca
         wait_for(lambda: "Webhook 1 can't be sent" in caplog.messages)
         time.sleep(1.2)
     assert len(refusing.received) == 1  # it rests
+
+
+def test_the_object_is_the_record_as_it_is_when_it_is_sent(make_app, receive):
+    api, receiver = local(make_app), receive()
+    make_webhook(api, receiver.url, types=["*.*", "key.*", "webhook.*"])
+    person = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    client = api.post("/clients", {**person, "tags": ["new"]}).get_json()["data"]
+    api.put(f"/clients/{client['id']}/status", {"status": "suspended"})
+    gone = api.post("/contacts", {**person, "email": "x@acme.example", "clientid": client["id"]})
+    api.delete(f"/contacts/{gone.get_json()['data']['id']}")
+    api.post("/categories", {"category_name": "Retail", "category_type": "client"})
+    api.post("/team", {**person, "email": "t@acme.example", "role_id": 3})
+    api.post("/custom-fields", {"title": "Code", "type": "text"})
+    api.post("/keys", {"name": "n8n"})
+    with sending(api.app):
+        wait_for(lambda: webhook_of(api)["behind"] == 0)
+    told = [json.loads(delivery.body) for delivery in receiver.received]
+    assert [one["data"]["event"] for one in told] == [
+        event
+        for event in api.get("/events?limit=1000").get_json()["data"]
+        if event["id"] >= told[0]["data"]["event"]["id"]
+    ]
+    objects = {
+        **{"client": "clients", "contact": "contacts", "category": "categories", "tag": "tags"},
+        **{"team_member": "team", "custom_field": "custom-fields", "webhook": "webhooks"},
+    }
+    seen = set()
+    for one in told:
+        event, object = one["data"]["event"], one["data"]["object"]
+        seen.add(event["object"])
+        if event["object"] == "key":
+            assert object["name"] == "n8n" and "key" not in object
+            continue
+        shown = api.get(f"/{objects[event['object']]}/{event['object_id']}").get_json()
+        if event["object"] == "webhook":
+            shown["data"]["url"] = object["url"]
+        elif "data" in shown:
+            assert object == shown["data"]
+        else:
+            assert object is None
+    assert seen == {*objects, "key"}
+    assert "contact.deleted" in {one["type"] for one in told}

@@ -93,7 +93,7 @@ def test_a_receiver_that_takes_its_time_gets_no_more_than_there_is(peer, monkeyp
     monkeypatch.setattr(sending, "SECONDS", 1)
     started = time.monotonic()
     outcome = try_at(peer(work))
-    assert 0.9 < time.monotonic() - started < 1.5
+    assert 0.9 < time.monotonic() - started < 3
     assert outcome.status is None and "within 1 seconds" in outcome.error
 
 
@@ -101,7 +101,7 @@ def test_a_receiver_that_does_not_read_gets_no_more_than_there_is(peer, monkeypa
     monkeypatch.setattr(sending, "SECONDS", 1)
     started = time.monotonic()
     outcome = send(peer(stay_silent), HEADERS, b"x" * 50_000_000, ["127.0.0.1"])
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
     assert "within 1 seconds" in outcome.error
 
 
@@ -171,7 +171,7 @@ def test_a_handshake_that_does_not_end_gets_no_more_than_there_is(peer, monkeypa
     monkeypatch.setattr(sending, "SECONDS", 1)
     started = time.monotonic()
     assert "within" in try_at(peer(stay_silent).replace("http:", "https:")).error
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
 
 
 def test_what_speaks_no_tls_is_a_failure_in_a_sentence(receive):
