@@ -1,7 +1,7 @@
 """Webhooks: each is a cursor over the log of events, and what came of its last try."""
 
 TABLE = """CREATE TABLE webhook (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     url TEXT NOT NULL,
     types TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),

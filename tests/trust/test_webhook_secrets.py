@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 
@@ -17,6 +18,16 @@ from clients_api.commands.cli import cli
 KEY_FILE = "clients-api-secret-key"
 
 
+def make_and_turn(line: Line, url: str) -> list[str]:
+    """Make a webhook, give it two new secrets, and return all three."""
+    made = {"url": url, "types": ["*.*", "webhook.*"]}
+    answers = [line.call("POST", "/webhooks", made, **{"Idempotency-Key": "once"})]
+    answers += [line.call("POST", "/webhooks/1/rotate") for _ in range(2)]
+    secrets = [answer["data"]["secret"] for _, answer in answers]
+    assert len(set(secrets)) == 3
+    return secrets
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_secret_and_no_body_is_in_a_file_a_log_or_a_backup(start_server, receive, form):
@@ -24,20 +35,12 @@ def test_no_secret_and_no_body_is_in_a_file_a_log_or_a_backup(start_server, rece
     receiver = receive(lambda handler: next(answers, 410))
     server = start_server(WEBHOOK_HOSTS=receiver.host, LOG_LEVEL="debug", LOG_FORMAT=form)
     line = Line(server)
-    url = f"{receiver.url}/planted-token"
-    options = {"Idempotency-Key": "once"}
-    secrets = []
-    for path, body in (("/webhooks", {"url": url, "types": ["*", "webhook.*"]}),) + (
-        ("/webhooks/1/rotate", None),
-    ) * 2:
-        answer = line.call("POST", path, body, **options)[1]
-        options = {}
-        secrets.append(answer["data"]["secret"])
-    assert len(set(secrets)) == 3
-    for number in range(4):
-        body = {"first_name": "N", "last_name": "X", "email": f"n{number}@acme.example"}
-        assert line.call("POST", "/clients", body)[0] == 201
-    line.call("POST", "/webhooks/1/test")
+    with contextlib.closing(line.connection):
+        secrets = make_and_turn(line, f"{receiver.url}/planted-token")
+        for number in range(4):
+            body = {"first_name": "N", "last_name": "X", "email": f"n{number}@acme.example"}
+            assert line.call("POST", "/clients", body)[0] == 201
+        line.call("POST", "/webhooks/1/test")
     wait_for(lambda: len(receiver.received) >= 3)
     time.sleep(1)
     app = create_app({"INSTANCE_PATH": server.folder})
