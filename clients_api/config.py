@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import tomllib
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +14,11 @@ from urllib.parse import urlsplit
 
 from flask import Config
 
+from .mail.settings import check_sender, check_url
 from .models.engines import sqlite
 from .web.ratelimit import parse_rate
-from .webhooks.addresses import exemption
-from .webhooks.signing import FILE, SHORTEST
+from .webhooks.addresses import exemptions
+from .webhooks.signing import SHORTEST, check_key
 
 ENV = "CLIENTS_API"
 
@@ -106,21 +106,6 @@ def _origins(value: Any) -> list[str]:
     return value
 
 
-def _hosts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = [host.strip() for host in value.split(",") if host.strip()]
-    if not isinstance(value, list):
-        raise ValueError
-    return [exemption(str(host)) for host in value]
-
-
-def _secret_key(value: Any) -> str:
-    is_file = isinstance(value, str) and value.startswith(FILE)
-    if not isinstance(value, str) or len(value) < SHORTEST or (is_file and value[7] != "/"):
-        raise ValueError
-    return value
-
-
 def _public_url(value: Any) -> str:
     if value == "":
         return value
@@ -130,29 +115,6 @@ def _public_url(value: Any) -> str:
         raise ValueError
     path = parts.path.strip("/") and _prefix(parts.path)
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _mail_url(value: Any) -> str:
-    parts = urlsplit(value if isinstance(value, str) else "")
-    if parts.scheme == "file" and parts.path and not parts.netloc:
-        return value
-    # What stands behind the host may be a password with a slash in it.
-    is_host_alone = not (parts.path.strip("/") or parts.query or parts.fragment)
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0 and is_host_alone:
-        return value
-    raise ValueError
-
-
-def _sender(value: Any) -> str:
-    # RFC 5322: some characters need quotes, and control characters may not be at all.
-    atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
-    name = r'[^@<>"]*|\s*"(?:[^"\\]|\\.)*"\s*'
-    form = f"{atoms}@{atoms}|(?:{name})<{atoms}@{atoms}>"
-    if not isinstance(value, str) or not re.fullmatch(form, value):
-        raise ValueError
-    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in value):
-        raise ValueError
-    return value
 
 
 SETTINGS: dict[str, Setting] = {
@@ -206,25 +168,25 @@ SETTINGS: dict[str, Setting] = {
     ),
     "MAIL_URL": Setting(
         "file://<instance>/mail",
-        _mail_url,
+        check_url,
         "file:///folder, smtp://[user:password@]host[:port] or smtps://…",
         "Where mail goes; a folder gets `.eml` files.",
     ),
     "MAIL_FROM": Setting(
         "clients@localhost",
-        _sender,
+        check_sender,
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
     "WEBHOOK_HOSTS": Setting(
         [],
-        _hosts,
+        exemptions,
         "a list of hosts such as n8n.lan or 192.168.1.5:5678, separated by commas",
         "Where webhooks may lead besides public addresses, as `host` or `host:port`; also by http.",
     ),
     "SECRET_KEY": Setting(
         "file://<instance>/clients-api-secret-key",
-        _secret_key,
+        check_key,
         f"at least {SHORTEST} characters, or file:// and the path of a file that has them",
         "What secrets of webhooks are derived from; a file is made at first need, for its owner "
         "alone.",

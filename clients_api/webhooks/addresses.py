@@ -85,11 +85,19 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def exemption(text: str) -> str:
-    """Return an entry of WEBHOOK_HOSTS, `host` or `host:port`, as hosts are compared with it.
+def exemptions(value: Any) -> list[str]:
+    """Return WEBHOOK_HOSTS as hosts are compared with it. Raises ValueError for what is no host.
 
-    Raises ValueError for one that is none.
+    In: a list of entries, `host` or `host:port`, or a text in which commas separate them.
     """
+    if isinstance(value, str):
+        value = [host.strip() for host in value.split(",") if host.strip()]
+    if not isinstance(value, list):
+        raise ValueError
+    return [_exemption(str(host)) for host in value]
+
+
+def _exemption(text: str) -> str:
     parts = urlsplit(f"//{text}")
     if parts.netloc != text or "@" in text or not parts.hostname or parts.port == 0:
         raise ValueError(text)

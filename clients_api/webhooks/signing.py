@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from clients_api.models.engines import files
 from clients_api.models.queries.record import Record
@@ -26,6 +27,15 @@ SHORTEST = 16  # characters of a key
 
 class NoSecretKey(OSError):
     """SECRET_KEY is in a file that can't be read or made; the message is one line."""
+
+
+def check_key(value: Any) -> str:
+    """Return SECRET_KEY. Raises ValueError for one that is too short, and no path of a file."""
+    if not isinstance(value, str) or len(value) < SHORTEST:
+        raise ValueError
+    if value.startswith(FILE) and not value.startswith(f"{FILE}/"):
+        raise ValueError
+    return value
 
 
 def secret_key(setting: str) -> bytes:

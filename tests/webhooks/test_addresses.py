@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 from hostile_addresses import ADDRESSES, URLS
 
-from clients_api.webhooks.addresses import Forbidden, check, exemption, is_public, parse, resolve
+from clients_api.webhooks.addresses import Forbidden, check, exemptions, is_public, parse, resolve
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "2001:4860:4860::8888"]
 
@@ -51,7 +51,7 @@ def test_a_url_is_taken_apart(url, host, port, path):
 
 
 def test_an_exempt_host_may_be_anywhere_and_http():
-    exempt = [exemption(text) for text in ("127.0.0.1:5678", "N8N.lan", "[::1]")]
+    exempt = exemptions("127.0.0.1:5678, N8N.lan,[::1]")
     for url in ("http://127.0.0.1:5678/x", "https://n8n.lan/x", "http://[::1]:99/"):
         target = parse(url, exempt)
         check(target, ipaddress.ip_address("127.0.0.1"))
@@ -73,9 +73,7 @@ def test_an_exempt_host_is_never_at_a_link_local_address(address):
         check(parse("http://n8n.lan/", ["n8n.lan"]), ipaddress.ip_address(address))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "n8n.lan/x", "http://n8n.lan", "a@b", "a:0", "a:b", "a b", "*"]
-)
+@pytest.mark.parametrize("text", ["n8n.lan/x", "http://n8n.lan", "a@b", "a:0", "a:b", "a b", "*"])
 def test_what_is_no_host_exempts_none(text):
     with pytest.raises(ValueError):
-        exemption(text)
+        exemptions(text)
