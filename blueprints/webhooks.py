@@ -12,7 +12,7 @@ from clients_api.schemas.webhook import (
     WebhookSecretSchema,
     WebhookTestSchema,
 )
-from clients_api.web import current_app
+from clients_api.web import current_app, request
 from clients_api.web.api import Blueprint
 from clients_api.web.operation import Resource
 from clients_api.webhooks import addresses, signing, testing
@@ -95,5 +95,6 @@ def rotate_webhook(id):
 @blp.without_transaction
 @blp.response(200, WebhookTestSchema, message="Webhook tested.")
 def test_webhook(id):
-    """Send `webhook.test` now, and answer what came of it."""
-    return testing.test(Webhook.find(id), current_app.config)
+    """Send `webhook.test` now, and answer what came of it; a dry run sends nothing."""
+    webhook = Webhook.find(id)
+    return testing.untried() if request.is_trial else testing.test(webhook, current_app.config)

@@ -16,7 +16,7 @@ from flask import Config
 
 from .mail.settings import check_sender, check_url
 from .models.engines import sqlite
-from .web.ratelimit import parse_rate
+from .web.ratelimit import check_rate
 from .webhooks.addresses import exemptions
 from .webhooks.signing import SHORTEST, check_key
 
@@ -88,13 +88,6 @@ def _database_url(value: Any) -> str:
     return value
 
 
-def _rate(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    parse_rate(value)
-    return value
-
-
 def _origins(value: Any) -> list[str]:
     if isinstance(value, str):
         value = [origin.strip() for origin in value.split(",") if origin.strip()]
@@ -149,7 +142,7 @@ SETTINGS: dict[str, Setting] = {
     "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
     "RATELIMIT_DEFAULT": Setting(
         "1200 per minute",
-        _rate,
+        check_rate,
         "a rate such as 1200 per minute",
         "Calls with a valid key, per key; without one, per address, a tenth of it.",
     ),
@@ -190,6 +183,18 @@ SETTINGS: dict[str, Setting] = {
         f"at least {SHORTEST} characters, or file:// and the path of a file that has them",
         "What secrets of webhooks are derived from; a file is made at first need, for its owner "
         "alone.",
+    ),
+    "EVENTS_KEPT_DAYS": Setting(
+        90,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which events are kept; 0: for ever. The newest one always is.",
+    ),
+    "TRASH_KEPT_DAYS": Setting(
+        30,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which deletions can be undone; 0: they can't.",
     ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import marshmallow as ma
 import orjson
 from marshmallow import fields
 
@@ -15,7 +16,8 @@ from .category import CategorySchema
 from .client import ClientSchema
 from .contact import ContactSchema
 from .custom_field import CustomFieldSchema
-from .fields import Array, Choice, Integer, Timestamp, YesNo
+from .fields import Array, Choice, Id, Integer, Timestamp
+from .fields.flags import Flag
 from .fields.log import EventPosition, EventType
 from .key import KeySchema
 from .metadata import told
@@ -122,6 +124,24 @@ class FeedMetaSchema(AnswerSchema):
     more = fields.Boolean(metadata=told("Whether there are more already.", False))
 
 
+class UndoneRecordSchema(AnswerSchema):
+    """The record whose change was undone, as its own calls return it."""
+
+    class Meta:
+        unknown = ma.INCLUDE  # its other members
+
+    id = fields.Integer(metadata=told("The id of the record.", 12))
+
+
+class UndoQuerySchema(QuerySchema):
+    """What is not to come back."""
+
+    without = Array(
+        Id(),
+        metadata=told("Repeatable: the id of a user that is not to come back with a client.", [45]),
+    )
+
+
 class FeedStart(EventPosition):
     """A position in the log; empty for the oldest event that is kept, `now` for none yet."""
 
@@ -146,7 +166,7 @@ class HistoryQuerySchema(QuerySchema):
     actor_id = Integer(metadata=told("Only those by the key with this id."))
     since = Timestamp(metadata=told("At this time (ISO 8601) or later."))
     until = Timestamp(metadata=told("Before this time (ISO 8601)."))
-    undo = YesNo(metadata=told("`yes`: only deletions that can still be undone."))
+    undo = Flag("`yes`: only deletions that can still be undone.")
 
 
 class EventListQuerySchema(HistoryQuerySchema):

@@ -128,7 +128,7 @@ class WebhookChangeSchema(Schema):
 class WebhookCreateSchema(WebhookChangeSchema):
     """A webhook to make."""
 
-    class Meta:
+    class Meta(Schema.Meta):
         exclude = ("status",)
 
     url = String(

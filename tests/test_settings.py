@@ -131,6 +131,8 @@ CASES = {
         ("file:///run/secrets/clients", "file:///run/secrets/clients"),
         ["", "secret", "file://secret/relative", "7", "null", "true", "[]"],
     ),
+    "EVENTS_KEPT_DAYS": (90, ("7", 7), ("0", 0), ["-1", "1.5", "a week", "", "36501"]),
+    "TRASH_KEPT_DAYS": (30, ("7", 7), ("0", 0), ["-1", "1.5", "a month", "", "36501"]),
     "LOG_FORMAT": ("text", ('"json"', "json"), ("JSON", "json"), ["xml", "", "7", "null"]),
     "LOG_LEVEL": (
         "info",

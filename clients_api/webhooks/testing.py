@@ -18,6 +18,14 @@ from .sending import send
 _turn = threading.Lock()
 
 
+COLUMNS = ("status", "ms", "error")
+
+
+def untried() -> Record:
+    """Return what a dry run says of a test, as `test` does."""
+    return Record(COLUMNS, (None, 0, "A dry run sends nothing."))
+
+
 def test(webhook: Record, settings: Mapping[str, Any]) -> Record:
     """Send `webhook.test`; return the status of the answer, the time it took, and what failed.
 
@@ -34,4 +42,4 @@ def test(webhook: Record, settings: Mapping[str, Any]) -> Record:
         outcome = send(webhook["url"], headers, body, settings["WEBHOOK_HOSTS"])
     finally:
         _turn.release()
-    return Record(("status", "ms", "error"), (outcome.status, outcome.ms, outcome.error))
+    return Record(COLUMNS, (outcome.status, outcome.ms, outcome.error))

@@ -261,6 +261,16 @@ def test_a_test_that_is_repeated_with_its_key_is_sent_once(make_app, receive):
     assert len(receiver.received) == 1
 
 
+def test_a_dry_run_of_a_test_sends_nothing(make_app, receive):
+    api, receiver = local(make_app), receive()
+    make_webhook(api, receiver.url)
+    response = api.post("/webhooks/1/test?dry_run=yes")
+    assert response.headers["Dry-Run"] == "yes"
+    assert response.get_json()["data"]["error"] == "A dry run sends nothing."
+    expect_error(api.post("/webhooks/2/test?dry_run=yes"), 404)
+    assert not receiver.received
+
+
 def test_webhooks_are_listed_by_when_they_were_made(api):
     for _ in range(3):
         make_webhook(api, URL)
