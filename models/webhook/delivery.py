@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 from typing import Any
 
 import peewee
@@ -16,6 +17,8 @@ from clients_api.models.queries.record import Record, column_names
 
 from . import AFRESH, Webhook, wants
 from .schedule import Verdict, is_refusal, jitter, verdict
+
+log = logging.getLogger("clients_api")
 
 SKIPPED_KEPT = 100  # ids
 IDLE_STEP = 100  # events that a cursor may lag behind where none is wanted: each move is a write
@@ -55,19 +58,20 @@ def pass_unwanted() -> int:
     return _pass_unwanted(IDLE_STEP).rowcount
 
 
-def overtake(last: int) -> list[int]:
+def overtake(last: int) -> None:
     """Prepare the webhooks for the pruning of the events up to the id `last`, in its transaction.
 
-    Those that still wait for one of these are disabled, which `last.error` tells; their ids are
-    returned. The others, who want none of them, go on behind them.
+    Those that still wait for one of these are disabled, which an event, a line in the log and
+    `last.error` tell. The others, who want none of them, go on behind them.
     """
-    overtaken = [id for (id,) in _waiting_for.all(last)]
     error = "Events up to this one were pruned before they were sent."
     told = {"last_time": now(), "last_event_id": last, "last_status": None, "last_error": error}
-    for id in overtaken:
+    for (id,) in _waiting_for.all(last):
         Webhook.disable(id, error, is_overtaken=1, **told)
+        log.warning(
+            "Webhook %s is disabled: events up to %s were pruned before their turn", id, last
+        )
     _pass_pruned(last)
-    return overtaken
 
 
 def note_success(webhook: Record, event: Record, status: int | None) -> None:
