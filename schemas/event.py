@@ -142,13 +142,6 @@ class UndoQuerySchema(QuerySchema):
     )
 
 
-class FeedStart(EventPosition):
-    """A position in the log; empty for the oldest event that is kept, `now` for none yet."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return value if value in ("", "now") else super()._deserialize(value, attr, data, **kwargs)
-
-
 class HistoryQuerySchema(QuerySchema):
     """Which events of a client are wanted."""
 
@@ -174,11 +167,12 @@ class EventListQuerySchema(HistoryQuerySchema):
 
     descending = False
 
-    after = FeedStart(
+    after = EventPosition(
+        words=("", "now"),
         metadata=told(
             "A position; empty for the oldest event that is kept, `now` for none, only `meta`.",
             "1042-9f3a21c4",
-        )
+        ),
     )
     object = Choice(events.OBJECTS, metadata=told("Only changes of this kind of record."))
     object_id = Integer(metadata=told("Only changes of records with this id."))

@@ -16,15 +16,7 @@ from .paging import list_query
 
 URL_LENGTH = 2000
 TYPES_MOST = 100
-
-
-class WebhookPosition(EventPosition):
-    """A position in the log, `now` for that of the newest event, `oldest` for before all."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if value in ("now", "oldest"):
-            return value
-        return super()._deserialize(value, attr, data, **kwargs)
+WORDS = ("now", "oldest")  # for the position of the newest event, and for that before all
 
 
 class WebhookType(EventType):
@@ -115,7 +107,8 @@ class WebhookChangeSchema(Schema):
     status = Choice(
         STATUSES, allow_none=False, metadata=told("`active` goes on where it stood.", "active")
     )
-    position = WebhookPosition(
+    position = EventPosition(
+        words=WORDS,
         allow_none=False,
         metadata=told(
             "Behind which event to go on: further back to send again, ahead to leave out. `now` is "
@@ -134,7 +127,8 @@ class WebhookCreateSchema(WebhookChangeSchema):
     url = String(
         required=True, max=URL_LENGTH, metadata=WebhookChangeSchema._declared_fields["url"].metadata
     )
-    position = WebhookPosition(
+    position = EventPosition(
+        words=WORDS,
         metadata=told(
             "Behind which event to begin; `now`, if not given, is behind the newest, `oldest` "
             "before all that are kept.",

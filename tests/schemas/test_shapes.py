@@ -11,7 +11,17 @@ import pytest
 from marshmallow import fields
 
 from clients_api import blueprints
-from clients_api.models import Client, category, client, contact, custom_field, key, tag, team
+from clients_api.models import (
+    Client,
+    category,
+    client,
+    contact,
+    custom_field,
+    key,
+    tag,
+    team,
+    webhook,
+)
 from clients_api.models.engines.current import using
 from clients_api.models.events import reading
 from clients_api.models.queries.record import Record
@@ -20,11 +30,13 @@ from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
-from clients_api.schemas.event import EventSchema
+from clients_api.schemas.event import EventSchema, UndoneRecordSchema
 from clients_api.schemas.exchange import ImportReportSchema
 from clients_api.schemas.key import CreatedKeySchema, KeySchema
 from clients_api.schemas.tag import ClientTagSchema
 from clients_api.schemas.team import TeamMemberSchema
+from clients_api.schemas.webhook import WebhookSchema, WebhookSecretSchema, WebhookTestSchema
+from clients_api.webhooks import testing
 
 SHAPES = {
     ClientSchema: client.reader.columns,
@@ -36,9 +48,12 @@ SHAPES = {
     KeySchema: key.reader.columns,
     CreatedKeySchema: (*key.reader.columns, "key"),
     EventSchema: reading.reader.columns,
+    WebhookSchema: webhook.reader.columns,
+    WebhookSecretSchema: (*webhook.reader.columns, "secret"),
+    WebhookTestSchema: testing.COLUMNS,
     DeletedRecordSchema: ("id",),
 }
-MADE_OF_NO_ROW = {Schema, ImportReportSchema}
+MADE_OF_NO_ROW = {Schema, ImportReportSchema, UndoneRecordSchema}
 LETTERS = "abc XYZ\"\\/'<>&%\t\n\r\b\f\x01\x1f\x7f\u0080éßİÅ東京عربى\u2028\u2029\ufeff\U0001f600"
 
 
