@@ -14,8 +14,6 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import idna
-
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST_NAME = 253  # RFC 1035, section 2.3.4, as it is written
@@ -115,7 +113,11 @@ def _ascii(host: str) -> str:
         if "%" in host:  # of which interface: no address of everybody has that
             raise ValueError(host)
         return str(ipaddress.IPv6Address(host))
-    name = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    name = host
+    if not host.isascii():
+        import idna  # late: it is large, and seldom needed
+
+        name = idna.encode(host, uts46=True).decode()
     if len(name) > LONGEST_NAME or not re.fullmatch(
         r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", name
     ):
