@@ -13,7 +13,7 @@ from clients_api.models.queries.record import Record
 from .message import ascii_domain, compose, name_and_address
 from .transports import Deferred, Folder, Rejected, Server, Unreachable, transport
 
-MAIL = "mail"  # what a database keeps all others from
+MAIL = "mail"  # what one process alone delivers
 
 Refusal = Rejected | Deferred
 

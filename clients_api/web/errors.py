@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines.errors import DatabaseUnusable, NotMigrated, Trouble
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
+from clients_api.webhooks.signing import NoSecretKey
 
 from . import current_app, request
 
@@ -108,6 +109,9 @@ def _refusal(error: Exception) -> Refused:
         case DatabaseUnusable():
             log.error("%s", error)
             return _unavailable("The database can't be used.")
+        case NoSecretKey():
+            log.error("%s", error)
+            return _unavailable("The key that secrets are derived from can't be read.")
     if trouble := current_app.database.trouble(error):
         return _troubled(trouble, error)
     log.error("Unexpected error in request %s", _request_id(), exc_info=error)

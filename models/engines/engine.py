@@ -43,6 +43,7 @@ class Engine:
     name: ClassVar[str]  # of the folder of its migrations
     landmark: ClassVar[str]  # a table that every version of ours has, and nobody else
     errors: ClassVar[tuple[type[Exception], ...]]  # what it raises, now and while rows are fetched
+    snapshotting: ClassVar[str]  # how a transaction begins that sees one moment
     words: ClassVar[Any]  # what only it speaks: see words.py
     searching: ClassVar[Searching]
     bulk: ClassVar[Any]  # many rows at once: fill, last_ids, go_on_from, settle
@@ -148,9 +149,11 @@ class Engine:
         """Forget what was deleted where a log still has it; tell whether that is done."""
         return True
 
-    def reading(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def reading(self) -> Iterator[None]:
         """Run one transaction that only reads, and sees one moment in all that it reads."""
-        raise NotImplementedError
+        with self.atomic(self.snapshotting):
+            yield
 
     def snapshot(self) -> AbstractContextManager[Engine]:
         """Open the database once more, to read it as it is at this moment, as long as it takes."""

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Session(Engine, peewee.PostgresqlDatabase):
     """
 
     errors = codes.ERRORS
+    snapshotting = "REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str, folder: Path) -> None:
         self._open: weakref.WeakSet[connecting.Connection] = weakref.WeakSet()
@@ -136,9 +137,6 @@ class Session(Engine, peewee.PostgresqlDatabase):
         # The server that was written to is a standby by now; another one may be written.
         if codes.state(error) == codes.READ_ONLY and not self.in_transaction():
             self.close()
-
-    def reading(self) -> AbstractContextManager[Any]:
-        return self.atomic("REPEATABLE READ READ ONLY")
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

@@ -23,6 +23,7 @@ class SqliteEngine(Engine, peewee.SqliteDatabase):
     name = "sqlite"
     landmark = "client_search"
     errors = codes.ERRORS
+    snapshotting = "DEFERRED"
     words: ClassVar[Any] = words
     searching: ClassVar[Any] = searching
     bulk: ClassVar[Any] = bulk
@@ -32,9 +33,6 @@ class SqliteEngine(Engine, peewee.SqliteDatabase):
         self.shown = str(shown)
         self.owner = shown
         peewee.SqliteDatabase.__init__(self, *args, **kwargs)
-
-    def reading(self) -> AbstractContextManager[Any]:
-        return self.atomic("DEFERRED")
 
     def stream(self, sql: str, values: Sequence[Any]) -> Any:
         return self.execute_sql(sql, values)
