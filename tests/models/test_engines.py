@@ -134,7 +134,7 @@ def test_a_name_of_an_engine_stands_with_the_engines_alone():
     )
     # A setting of the one, the default file, what to install, and how URLs begin.
     allowed = re.compile(
-        r"SQLITE_SYNCHRONOUS|sqlite:///|clients\.sqlite3|`postgresql`|The SQLite file, or the "
+        r"(?i:SQLITE_SYNCHRONOUS)|sqlite:///|clients\.sqlite3|`postgresql`|The SQLite file, or the "
         r"PostgreSQL database|sqlite\|postgres\(\?:ql\)\?"
     )
     for top in ("clients_api", "models", "schemas", "blueprints"):
