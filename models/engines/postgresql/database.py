@@ -90,8 +90,8 @@ class Database(Session):
             yield
 
     def _extend(self) -> None:
-        query = f"SELECT 1 FROM pg_extension WHERE extname = '{EXTENSION}'"
-        if self.execute_sql(query).fetchone():
+        query = "SELECT 1 FROM pg_extension WHERE extname = %s"
+        if self.execute_sql(query, (EXTENSION,)).fetchone():
             return
         try:
             self.execute_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
