@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
@@ -216,3 +218,26 @@ def test_when_the_server_is_away_it_is_said_and_all_is_well_when_it_is_back(make
     own_cluster.start()
     assert caller.get("/ready").status_code == 200
     assert caller.post("/clients", body).status_code == 201
+
+
+@pytest.mark.slow
+def test_servers_that_start_at_once_migrate_once_and_make_one_key(
+    cluster, database, tmp_path, start_server
+):
+    settings = {"DATABASE_URL": cluster.url(database)}
+    with ThreadPoolExecutor() as pool:
+        begun = [
+            pool.submit(start_server, folder=tmp_path / f"app{n}", **settings) for n in range(3)
+        ]
+        servers = [future.result() for future in begun]
+    (key,) = {server.key for server in servers} - {None}
+    logs = "".join(server.log.read_text() for server in servers)
+    assert logs.count("Your admin key") == 1
+    assert logs.count("Applied migration 0001_initial") == 1
+    for server in servers:
+        request = urllib.request.Request(
+            f"{server.url}/api/clients", headers={"Authorization": f"Bearer {key}"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status == 200
+        assert server.stop() == 0
