@@ -13,6 +13,8 @@ from conftest import Caller, expect_error, issue_key
 from clients_api.models.engines.current import using
 from clients_api.upkeep import backup
 
+pytestmark = pytest.mark.file("every byte of it is read")
+
 SECRETS = {
     "first_name": "Quirinia",
     "last_name": "Wunderlichova",

@@ -13,6 +13,8 @@ from test_mass_assignment import ACTIONS, NEEDED, world, writing_calls  # noqa: 
 from clients_api.commands import PLACES
 from clients_api.commands.cli import cli
 
+pytestmark = pytest.mark.file("is compared as a whole")
+
 # The tables whose rows are records, or parts of them, and what of a row is no change of it.
 RECORDS = {
     "client": (),
