@@ -136,6 +136,7 @@ def test_the_last_page_is_the_one_that_holds_the_last_record(filled, limit):
 
 
 @pytest.mark.parametrize(("page", "skipped"), [(1, 0), (3, 10), (5, 20), (6, 17), (9, 2), (10, 0)])
+@pytest.mark.file("counts what its connection does")
 def test_no_more_records_are_skipped_than_from_the_nearer_end(filled, page, skipped):
     # The last page, to which each list has a link, cost as much as all before it.
     asked = []

@@ -30,7 +30,7 @@ RECORDS = {
 }
 # What changes no record: it reads, looks after files, serves, or forgets what was kept for a time.
 WITHOUT_CHANGES = {
-    *("backup", "check", "dev", "export", "history", "migrate", "openapi", "outbox"),
+    *("backup", "check", "copy", "dev", "export", "history", "migrate", "openapi", "outbox"),
     *("restore", "serve", "tidy"),
 }
 COMMANDS: dict[str, list[str]] = {
