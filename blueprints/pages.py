@@ -118,7 +118,7 @@ def _page(name: str) -> flask.Response:
     html = (STATIC / name).read_text(encoding="utf-8")
     values = {
         "{origin}": routing.origin(request),
-        "{base}": routing.mount(request) + current_app.config["URL_PREFIX"],
+        "{base}": request.mount + current_app.config["URL_PREFIX"],
         "{version}": __version__,
     }
     for place, value in values.items():

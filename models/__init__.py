@@ -2,6 +2,7 @@
 
 from .category import Category, CategoryUser
 from .client import Client, ClientTotal
+from .client.stored import ClientMerged
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
 from .events import Event
@@ -17,6 +18,7 @@ __all__ = [
     "Category",
     "CategoryUser",
     "Client",
+    "ClientMerged",
     "ClientTag",
     "ClientTotal",
     "Contact",

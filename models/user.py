@@ -14,6 +14,7 @@ from . import events
 from .base import BaseModel, now
 from .errors import Invalid
 from .queries.folding import address_key, fold, plain
+from .queries.matchkeys import domain_match
 from .queries.prepared import prepared
 from .queries.words import person_details
 
@@ -45,6 +46,7 @@ class User(BaseModel):
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
     words = peewee.TextField(null=True)
+    domain_match = peewee.TextField(null=True)
 
     @classmethod
     def add(
@@ -63,6 +65,7 @@ class User(BaseModel):
     ) -> int:
         """Insert a user and return its id. Raises peewee.IntegrityError for a taken address."""
         moment = moment or now()
+        key = address_key(email)
         shown = {
             "first_name": first_name,
             "last_name": last_name,
@@ -80,7 +83,8 @@ class User(BaseModel):
             type=type,
             first_name_key=plain(first_name),
             last_name_key=plain(last_name),
-            email_key=address_key(email),
+            email_key=key,
+            domain_match=domain_match(key),
             updated=moment,
             words=person_details(first_name, last_name, email, phone),
         )
@@ -107,6 +111,8 @@ class User(BaseModel):
         for name, key in (("first_name", plain), ("last_name", plain), ("email", address_key)):
             if name in values:
                 values[f"{name}_key"] = key(values[name])
+        if "email" in values:
+            values["domain_match"] = domain_match(values["email_key"])
         if values.keys() & set(DETAILS):
             values["words"] = person_details(*(after[name] for name in DETAILS))
         try:
@@ -121,7 +127,7 @@ class User(BaseModel):
         """Mark a user as deleted, and free the address."""
         type, before = _state(id)
         moment = now()
-        gone = {"email_key": None, "words": None, "account_owner": "no"}
+        gone = dict.fromkeys(("email_key", "domain_match", "words")) | {"account_owner": "no"}
         cls.update_row(id, status="deleted", **gone, updated=moment)
         changes = events.deleted(_told(id, type, before))
         _tell("deleted", id, type, changes, moment, before["client_id"])

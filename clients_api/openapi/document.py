@@ -129,7 +129,9 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
         schemas[name]["required"] = sorted({*schemas[name].get("required", []), *required})
     prefix = api.url_prefix
     samples = {d.name: values[d.name]["example"] for d in definitions}
-    for method, path in (("post", ""), ("patch", "/{id}"), ("put", "/{id}")):
+    schemas["ClientMerge"]["properties"] |= values
+    bodies = (("post", ""), ("patch", "/{id}"), ("put", "/{id}"), ("post", "/{id}/merge"))
+    for method, path in bodies:
         operation = spec["paths"][f"{prefix}/clients{path}"][method]
         for media in operation["requestBody"]["content"].values():
             media["example"] = media["example"] | samples

@@ -83,7 +83,7 @@ def _refusal(error: Exception) -> Refused:
         case Refused():
             return error
         case NotFound():
-            return Refused(HTTPStatus.NOT_FOUND, str(error))
+            return Refused(HTTPStatus.NOT_FOUND, str(error), headers=_canonical(error))
         case BadFile():
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
@@ -114,6 +114,14 @@ def _refusal(error: Exception) -> Refused:
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"Something went wrong on our side. Request id: {_request_id()}.",
     )
+
+
+def _canonical(error: NotFound) -> dict[str, str]:
+    """Return the header that says where a client is that was merged (RFC 6596)."""
+    if error.merged_into is None:
+        return {}
+    path = f"{request.mount}{current_app.config['URL_PREFIX']}/clients/{error.merged_into}"
+    return {"Link": f'<{path}>; rel="canonical"'}
 
 
 def _http(error: HTTPException) -> Refused:

@@ -16,8 +16,8 @@ from clients_api.models.errors import Invalid
 from clients_api.models.mail import Mail
 from clients_api.models.queries.composing import Condition
 from clients_api.models.queries.folding import address_key, fold, plain
+from clients_api.models.queries.matchkeys import client_match_keys
 from clients_api.models.queries.prepared import prepared
-from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.models.queries.words import details
@@ -27,7 +27,7 @@ from clients_api.models.user import User
 from . import ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
-from .stored import ClientTotal, StoredClient
+from .stored import ClientReader, ClientTotal, StoredClient
 from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
 NAME_LENGTH = 150
@@ -130,9 +130,8 @@ class Client(StoredClient):
 
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
-        columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
-        columns["words"] = _words(columns)
-        columns |= {"created": moment, "updated": moment}
+        columns |= {"company_name": name, "category_id": category_id}
+        columns |= keys_of(columns, {}) | {"created": moment, "updated": moment}
         return cls.insert_row(**{"status": "active", **columns})
 
     @classmethod
@@ -179,10 +178,7 @@ class Client(StoredClient):
         before = reader.find(id, tuple(names))
         if not events.differing(before, columns):
             columns = {}
-        if "company_name" in columns:
-            columns["name_key"] = plain(columns["company_name"])
-        if columns.keys() & set(DETAILS):
-            columns["words"] = _words({**before, **columns})
+        columns |= keys_of(columns, before)
         CustomValue.assign(id, custom or {})
         return cls._changed(id, before, columns)
 
@@ -267,12 +263,22 @@ def default_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
-def _words(columns: Mapping[str, Any]) -> str | None:
-    return details(*(columns.get(name) for name in DETAILS))
+def keys_of(columns: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is made of columns that change, for those who search and compare.
+
+    In: also what the client was `before`: at least its DETAILS, if one of these is to change.
+    """
+    keys: dict[str, Any] = {}
+    if "company_name" in columns:
+        keys["name_key"] = plain(columns["company_name"])
+    if columns.keys() & set(DETAILS):
+        new = {**before, **columns}
+        keys["words"] = details(*(new.get(name) for name in DETAILS))
+    return keys | client_match_keys({**columns, **keys})
 
 
 _words_searches = client_word_searches(Client)
-reader = Reader(
+reader = ClientReader(
     "client",
     Client,
     client_columns(Client),

@@ -1,4 +1,4 @@
-"""What is stored of clients, and how many there are."""
+"""What is stored of clients, how many there are, and what became of those that were merged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import peewee
 
 from clients_api.models.base import BaseModel
 from clients_api.models.category import Category
+from clients_api.models.errors import NotFound
+from clients_api.models.queries.prepared import prepared
+from clients_api.models.queries.reader import Reader
 
 
 class StoredClient(BaseModel):
@@ -33,6 +36,9 @@ class StoredClient(BaseModel):
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
     words = peewee.TextField(null=True)
+    name_match = peewee.TextField(null=True)
+    vat_match = peewee.TextField(null=True)
+    phone_match = peewee.TextField(null=True)
 
     class Meta:
         indexes = tuple(
@@ -41,6 +47,40 @@ class StoredClient(BaseModel):
             for second in ("name_key", "status", "created", "updated")
             if first != second
         )
+
+
+class ClientMerged(BaseModel):
+    """Into which client another was merged, which is no more; there may be a chain of them."""
+
+    source_id = peewee.IntegerField(primary_key=True)
+    target_id = peewee.IntegerField()
+
+    @classmethod
+    def into(cls, id: int) -> int | None:
+        """Return the id of the client that holds what was merged; None for one that was not."""
+        found = None
+        while target := _target.scalar(id):
+            found = id = target
+        return found if found and _exists.one(found) else None
+
+
+class ClientReader(Reader):
+    """Reads clients, and knows of one that was merged where it is now."""
+
+    def missing(self, id: int | None) -> NotFound:
+        return NotFound(self.noun, merged_into=id and ClientMerged.into(id))
+
+
+@prepared
+def _target(source_id):
+    return ClientMerged.select(ClientMerged.target_id).where(ClientMerged.source_id == source_id)
+
+
+@prepared
+def _exists(id):
+    # The model of clients is built on this module, so here the table stands for it.
+    clients = peewee.Table("client", ("id",))
+    return clients.select(clients.id).where(clients.id == id)
 
 
 class ClientTotal(BaseModel):

@@ -24,6 +24,12 @@ from clients_api.commands.cli import cli
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.queries.folding import address_key, fold, plain
+from clients_api.models.queries.matchkeys import (
+    domain_match,
+    name_match,
+    phone_match,
+    vat_match,
+)
 from clients_api.models.queries.words import details, person_details
 from clients_api.upkeep.checking import findings
 
@@ -42,12 +48,16 @@ KEYS: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(
     client={
         "name_key": (plain, "company_name"),
         "words": (details, "phone", "description", "website", "vat", "billing_city"),
+        "name_match": (name_match, "name_key"),
+        "vat_match": (vat_match, "vat"),
+        "phone_match": (phone_match, "phone"),
     },
     tag={"title_key": (fold, "title"), "title_plain": (plain, "title")},
     user={
         "first_name_key": (plain, "first_name"),
         "last_name_key": (plain, "last_name"),
         "email_key": (address_key, "email"),
+        "domain_match": (lambda email: domain_match(address_key(email)), "email"),
         "words": (person_details, "first_name", "last_name", "email", "phone"),
     },
 )
@@ -94,7 +104,11 @@ def contents(path: Path) -> Contents:
 
 def given(row: dict[str, Any], columns: Iterable[str]) -> dict[str, Any]:
     """Return those columns of a row that are no keys, which newer versions make in other ways."""
-    return {name: row[name] for name in columns if not name.endswith(("_key", "_plain", "words"))}
+    return {
+        name: row[name]
+        for name in columns
+        if not name.endswith(("_key", "_plain", "_match", "words"))
+    }
 
 
 def keys_of(table: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +117,7 @@ def keys_of(table: str, row: dict[str, Any]) -> dict[str, Any]:
         key: make(*(row[text] for text in texts)) for key, (make, *texts) in KEYS[table].items()
     }
     if row.get("status") == "deleted":
-        keys |= {"email_key": None, "words": None}
+        keys |= {"email_key": None, "words": None, "domain_match": None}
     return keys
 
 
