@@ -199,6 +199,18 @@ SETTINGS: dict[str, Setting] = {
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
+    "EVENTS_KEPT_DAYS": Setting(
+        90,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which events are kept; 0: for ever. The newest one always is.",
+    ),
+    "TRASH_KEPT_DAYS": Setting(
+        30,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which deletions can be undone; 0: they can't.",
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),

@@ -37,8 +37,14 @@ class ClientMergeSchema(ClientChangeSchema):
         metadata=told("The name of the company, if it is to be another.", "Acme Inc"),
     )
 
+    # Also of the tags, which are no parameter: those of all clients together.
+
+    def has(self, name: str) -> bool:
+        """Tell whether a value of that name is one of these."""
+        return name == "tags" or super().has(name)
+
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
-        """Say in words which rules are broken: also of the tags, which are those of all together."""
+        """Say in words which rules the values break."""
         others = {name: rule for name, rule in rules.items() if name != "tags"}
         told = super().sentences(others)
         if "tags" in rules:

@@ -13,13 +13,13 @@ from clients_api.models.base import now
 from clients_api.models.category import Category
 from clients_api.models.custom_field import CustomValue
 from clients_api.models.errors import Invalid
-from clients_api.models.queries.prepared import prepared
+from clients_api.models.events.kept import keep
 from clients_api.models.queries.record import Record
 from clients_api.models.tag import ClientTag
 from clients_api.models.user import User
 
-from . import Client, keys_of
-from .stored import ClientMerged
+from . import Client, deletion
+from .stored import ClientMerged, keys_of
 
 MOST_SOURCES = 10
 FILLED = (  # where the client has nothing
@@ -28,6 +28,8 @@ FILLED = (  # where the client has nothing
     "billing_invoice_due_days",
     *(f"shipping_{part}" for part in ("street", "city", "state", "zip", "country")),
 )
+
+CHANGED = frozenset(FILLED) | {"company_name", "category_id"}  # of the columns, at most
 
 
 def problems(
@@ -63,24 +65,21 @@ def merge(
     if "category_id" in given:
         given["category_id"] = given["category_id"] or Category.default_id()
     columns = {**_filling(target, merged), **given}
+    kept = [deletion.rows_of(Client, client) for client in merged]
     ClientTag.add(id, [title for client in merged for title in orjson.loads(client["tags"])])
     CustomValue.assign(id, {**_missing_values(target, merged), **(custom or {})})
-    _move_users(target, merged)
-    moment = now()
+    _move_users(target, kept)
     for client in merged:
-        Client.delete_row(client["id"])
-        ClientMerged.insert_row(source_id=client["id"], target_id=id)
-        gone = events.deleted(client)
-        events.write(
-            events.CLIENT, "deleted", client["id"], gone, time=moment, client_id=client["id"]
-        )
+        _remove(client, target)
+    moment = now()
     try:
         Client.update_row(id, **columns, **keys_of(columns, target), updated=moment)
     except peewee.IntegrityError as error:
         raise Invalid(category_id="exists") from error
     after = Client.find(id)
     changes = {"merged": [None, sources], **events.updated(target, after)}
-    events.write(events.CLIENT, "merged", id, changes, time=moment, client_id=id)
+    event_id = events.write(events.CLIENT, "merged", id, changes, time=moment, client_id=id)
+    keep(event_id, {"sources": kept})
     return after
 
 
@@ -102,29 +101,29 @@ def _missing_values(target: Record, merged: list[Record]) -> dict[int, Any]:
     return {field_id: value for field_id, value in found.items() if field_id not in has}
 
 
-def _move_users(target: Record, merged: list[Record]) -> None:
+def _move_users(target: Record, sources: list[dict[str, Any]]) -> None:
     """Move users with their ids; the owner stays, or is the first that a source has.
 
     Nobody ever owns an account beside another: who is no longer to own one moves as one who does
-    not, in one statement.
+    not, in one statement. In: the rows of the sources.
     """
     has_owner = target["owner_id"] is not None
-    for client in merged:
-        for user_id, account_owner in _users.all(client["id"]):
-            owns = account_owner == "yes" and not has_owner
+    for rows in sources:
+        live = [user for user in rows["users"] if user["status"] != "deleted"]
+        deletion.count(rows, len(live))
+        for user in rows["users"]:
+            if user not in live:  # of whom no event tells
+                User.update_row(user["id"], client_id=target["id"])
+                continue
+            owns = user["account_owner"] == "yes" and not has_owner
             has_owner = has_owner or owns
             owner = "yes" if owns else "no"
-            User.change(user_id, client_id=target["id"], account_owner=owner)
-        # Those that were deleted have no events any more.
-        _move_rest(target["id"], client["id"])
+            User.change(user["id"], client_id=target["id"], account_owner=owner)
 
 
-@prepared
-def _users(client_id):
-    rows = User.select(User.id, User.account_owner).where(User.client == client_id)
-    return rows.where(User.status != "deleted").order_by(User.id)
-
-
-@prepared
-def _move_rest(target_id, source_id):
-    return User.update({User.client: target_id}).where(User.client == source_id)
+def _remove(client: Record, target: Record) -> None:
+    id = client["id"]
+    Client.delete_row(id)
+    ClientMerged.insert_row(source_id=id, target_id=target["id"])
+    gone = events.deleted(client)
+    events.write(events.CLIENT, "deleted", id, gone, time=now(), client_id=id)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import peewee
 
 from clients_api.models.base import BaseModel
 from clients_api.models.category import Category
 from clients_api.models.errors import NotFound
+from clients_api.models.queries.folding import plain
+from clients_api.models.queries.matchkeys import client_match_keys
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
+from clients_api.models.queries.words import details
+
+DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
 
 
 class StoredClient(BaseModel):
@@ -92,3 +100,17 @@ class ClientTotal(BaseModel):
 
     class Meta:
         primary_key = peewee.CompositeKey("status", "category_id")
+
+
+def keys_of(columns: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is made of columns that change, for those who search and compare.
+
+    In: also what the client was `before`: at least its DETAILS, if one of these is to change.
+    """
+    keys: dict[str, Any] = {}
+    if "company_name" in columns:
+        keys["name_key"] = plain(columns["company_name"])
+    if columns.keys() & set(DETAILS):
+        new = {**before, **columns}
+        keys["words"] = details(*(new.get(name) for name in DETAILS))
+    return keys | client_match_keys({**columns, **keys})

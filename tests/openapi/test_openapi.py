@@ -316,6 +316,12 @@ def call_events(call, client):
     call("GET", "/events/1")
     call("GET", "/events/999")
     call("GET", f"/clients/{client['id']}/history")
+    call("PUT", f"/clients/{client['id']}/status", {"status": "active"})
+    undone = call("GET", "/events?type=client.updated&order=desc&limit=1")["data"][0]["id"]
+    call("POST", f"/events/{undone}/undo?without=x")
+    call("POST", f"/events/{undone}/undo?dry_run=yes")
+    call("POST", f"/events/{undone}/undo")
+    call("POST", f"/events/{undone}/undo")  # 409
 
 
 def test_every_answer_is_as_documented(api, anonymous):
@@ -326,8 +332,8 @@ def test_every_answer_is_as_documented(api, anonymous):
     client = call_clients(call)
     call_contacts(call, client)
     call_categories_and_team(call)
-    call_tags_and_custom_fields(call)
     call_events(call, client)
+    call_tags_and_custom_fields(call)
     path = f"/clients/{client['id']}"
     Checker(Caller(api.app, call_keys(call))).call("DELETE", path)  # 403
     call("DELETE", path)
