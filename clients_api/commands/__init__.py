@@ -4,6 +4,7 @@ PLACES = {  # of each command, by its name
     "backup": "clients_api.commands.upkeep:backup",
     "check": "clients_api.commands.upkeep:check",
     "dev": "clients_api.commands.dev:dev",
+    "duplicates": "clients_api.commands.duplicates:duplicates",
     "export": "clients_api.commands.files:export",
     "import": "clients_api.commands.files:import_",
     "keys": "clients_api.commands.keys:keys",

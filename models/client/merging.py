@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-import peewee
 
 from clients_api.models import events
 from clients_api.models.base import now
@@ -59,7 +58,7 @@ def merge(
     Raises NotFound, and Invalid for the sources, an unknown category and too many tags.
     """
     target = Client.find(id)
-    if broken := problems(sources, but=id):
+    if broken := problems(sources, given.get("category_id"), id):
         raise Invalid(**broken)
     merged = [Client.find(source) for source in sources]
     if "category_id" in given:
@@ -72,10 +71,7 @@ def merge(
     for client in merged:
         _remove(client, target)
     moment = now()
-    try:
-        Client.update_row(id, **columns, **keys_of(columns, target), updated=moment)
-    except peewee.IntegrityError as error:
-        raise Invalid(category_id="exists") from error
+    Client.update_row(id, **columns, **keys_of(columns, target), updated=moment)
     after = Client.find(id)
     changes = {"merged": [None, sources], **events.updated(target, after)}
     event_id = events.write(events.CLIENT, "merged", id, changes, time=moment, client_id=id)

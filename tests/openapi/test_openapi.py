@@ -258,6 +258,22 @@ def call_clients(call):
     return client
 
 
+def call_duplicates(call):
+    """Make two clients one, and one of them two again."""
+    one, other = (
+        call("POST", "/clients", {**PERSON, "email": f"{name}@twin.example", "code": "A1"})["data"]
+        for name in ("one", "other")
+    )
+    call("GET", "/clients/duplicates?by=name&limit=1")
+    call("GET", "/clients/duplicates?by=x")
+    path = f"/clients/{one['id']}/merge"
+    call("POST", path, {"from": [one["id"]]})  # 422
+    call("POST", path, {"from": [other["id"]]})
+    call("GET", f"/clients/{other['id']}")  # 404, with a Link
+    (event,) = call("GET", "/events?type=client.merged")["data"]
+    call("POST", f"/events/{event['id']}/undo")
+
+
 def call_contacts(call, client):
     contact = {**PERSON, "email": "c@acme.example", "clientid": client["id"]}
     contact = call("POST", "/contacts", contact)["data"]
@@ -330,6 +346,7 @@ def test_every_answer_is_as_documented(api, anonymous):
     call = checker.call
     call("POST", "/custom-fields", {"title": "More", "type": "text"})
     client = call_clients(call)
+    call_duplicates(call)
     call_contacts(call, client)
     call_categories_and_team(call)
     call_events(call, client)
