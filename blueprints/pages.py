@@ -56,17 +56,17 @@ def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
     current_app.prepare()
     spec = document.with_custom_fields(current_app.api, CustomField.definitions())
-    spec = spec | {"servers": [{"url": routing.root(request) or "/"}]}
+    spec = spec | {"servers": [{"url": routing.root(request)}]}
     return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 
 @about.get("/")
 def start() -> flask.Response:
     """Lead whoever opens the prefix itself to the documentation page."""
-    docs = flask.request.script_root + flask.current_app.config["URL_PREFIX"] + "/docs"
+    docs = routing.root(request) + quote(current_app.config["URL_PREFIX"]) + "/docs"
     response = flask.jsonify(message=f"The documentation is at {docs}.")
     response.status_code = 302
-    response.headers["Location"] = quote(docs)
+    response.headers["Location"] = docs
     return response
 
 

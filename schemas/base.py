@@ -12,6 +12,7 @@ import orjson
 from marshmallow import fields
 
 from .fields import Array, sentence
+from .fields.flags import Flag
 from .metadata import told
 
 
@@ -133,7 +134,20 @@ class Schema(ma.Schema):
 
 
 class QuerySchema(Schema):
-    """The base of the schemas of query strings, where nothing can be null."""
+    """The base of the schemas of query strings, where nothing is required, and nothing null."""
+
+    def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """Load as all schemas do, but ask only those of the many fields that are given."""
+        values: dict[str, Any] = {}
+        errors: dict[str, list[str]] = {}
+        for name in self.parameters.keys() & params.keys():
+            field = self.parameters[name]
+            try:
+                values[str(field.attribute or field.name)] = field.deserialize(params[name])
+            except ma.ValidationError as error:
+                told: Any = error.messages
+                errors.update(told if isinstance(told, dict) else {name: told})
+        return values, errors
 
 
 class AnswerSchema(Schema):
@@ -148,6 +162,15 @@ class RecordDatesSchema(AnswerSchema):
 
     created = moment("When the record was made (UTC).", "2026-06-15T09:30:00.000000Z")
     updated = moment("When the record last changed (UTC).", "2026-06-15T09:30:00.000000Z")
+
+
+class DeleteQuerySchema(QuerySchema):
+    """How a record is deleted."""
+
+    erase = Flag(
+        "`yes` deletes for good, also what was deleted before: neither it nor the log can bring it "
+        "back. Needs a key of scope `admin`."
+    )
 
 
 class DeletedRecordSchema(AnswerSchema):

@@ -31,6 +31,7 @@ class Request(flask.Request):
     """A request, with what is known of it on its way."""
 
     caller: Caller | None = None
+    is_overridden = False  # a POST that is meant as another method
     is_counted = False  # whether it is known who calls, and the call counted
     body: bytes | None = None  # None until it is read
     upload: Any = None  # the file that the body is, when it has been received
@@ -51,7 +52,8 @@ class Request(flask.Request):
 
         It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
         """
-        return urlsplit(current_app.config["PUBLIC_URL"]).path or quote(self.script_root)
+        public = current_app.config["PUBLIC_URL"]
+        return (urlsplit(public).path if public else "") or quote(self.script_root)
 
     def close(self) -> None:
         """Let go of what was kept for the request."""

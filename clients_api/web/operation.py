@@ -24,6 +24,7 @@ from clients_api.schemas.paging import CursorQuerySchema
 from . import conditional, current_app, repeats
 from . import request as web_request
 from .answering import Answer, Answerer, Include, Shown
+from .auth import require
 from .errors import unprocessable
 from .paging import Paging
 from .reading import routing
@@ -92,6 +93,8 @@ class Operation(OperationDocs):
             file_types=self.file_types,
             writes=self.writes,
             takes_body=self.takes_body,
+            # What was misspelt might have kept a file from being imported, or chosen what is in it.
+            is_strict=bool(self.file_types or (self.answer.media_types and self.takes_query)),
         )
         object = resource.noun.replace(" ", "_")  # as events call it
         self._answerer = Answerer(self.answer, object, resource.schema, self.writes)
@@ -132,6 +135,8 @@ class Operation(OperationDocs):
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
         query, body = self._loader.load(request, path)
         request.is_trial = query.pop("dry_run", False)
+        if query.get("erase"):
+            require(request.caller, "admin")
         return Call(app, request, path, query, body)
 
     def _run_once(

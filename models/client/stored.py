@@ -16,7 +16,7 @@ from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.words import details
 
-DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
+DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
 class StoredClient(BaseModel):
@@ -61,7 +61,7 @@ class ClientMerged(BaseModel):
     """Into which client another was merged, which is no more; there may be a chain of them."""
 
     source_id = peewee.IntegerField(primary_key=True)
-    target_id = peewee.IntegerField()
+    target_id = peewee.IntegerField(index=True)
 
     @classmethod
     def into(cls, id: int) -> int | None:
@@ -70,6 +70,14 @@ class ClientMerged(BaseModel):
         while target := _target.scalar(id):
             found = id = target
         return found if found and _exists.one(found) else None
+
+    @classmethod
+    def sources(cls, id: int) -> list[int]:
+        """Return the ids of all clients that were merged into one, also by way of others."""
+        found = [id]
+        for target in found:
+            found += [source for (source,) in _sources.all(target)]
+        return found[1:]
 
 
 class ClientReader(Reader):
@@ -82,6 +90,11 @@ class ClientReader(Reader):
 @prepared
 def _target(source_id):
     return ClientMerged.select(ClientMerged.target_id).where(ClientMerged.source_id == source_id)
+
+
+@prepared
+def _sources(target_id):
+    return ClientMerged.select(ClientMerged.source_id).where(ClientMerged.target_id == target_id)
 
 
 @prepared

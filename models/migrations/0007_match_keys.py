@@ -16,7 +16,8 @@ ALTER TABLE user ADD COLUMN domain_match TEXT;
 CREATE TABLE client_merged (
     source_id INTEGER NOT NULL PRIMARY KEY,
     target_id INTEGER NOT NULL
-)
+);
+CREATE INDEX client_merged_target_id ON client_merged (target_id)
 """
 INDEXES = """
 CREATE INDEX client_name_match ON client (name_match) WHERE name_match IS NOT NULL;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -482,3 +483,45 @@ def value_at(data: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         data = data[name]
     return data
+
+
+# Erasing
+
+
+def held(app: Any, *words: str) -> list[str]:
+    """Return those of the words that stand anywhere in the database, undo data unpacked."""
+    connection = app.database.connection()
+    rows = connection.execute("SELECT data FROM event_undo").fetchall()
+    undo = "".join(zlib.decompress(data).decode() for (data,) in rows if data)
+    text = undo + "".join(connection.iterdump())
+    return [word for word in words if word in text]
+
+
+def test_who_is_erased_is_in_no_undo_data_of_a_merge(app, api, make_client, make_contact, merge):
+    target, source = make_client(), make_client()
+    contact = make_contact(clientid=source["id"], first_name="Zebulon", email="z@zebulon.example")
+    merge(target, source)
+    assert held(app, "Zebulon", "z@zebulon.example")
+    assert api.delete(f"/contacts/{contact['id']}?erase=yes").status_code == 200
+    assert held(app, "Zebulon", "z@zebulon.example") == []
+
+
+def test_a_client_is_erased_with_those_that_were_merged_into_it(app, api, make_client, merge):
+    words = ("Zebulon", "Yorick", "Xerxes", "yorick.example")
+    first = make_client(client_company_name="Zebulon", email="z@yorick.example")
+    second = make_client(client_company_name="Yorick", first_name="Xerxes")
+    third = make_client()
+    merge(second, first)
+    merge(third, second)
+    assert held(app, *words) == list(words)
+    assert api.delete(f"/clients/{third['id']}?erase=yes").status_code == 200
+    assert held(app, *words) == []
+
+
+def test_the_merge_of_a_client_that_is_erased_can_not_be_undone(app, api, make_client, merge, undo):
+    target, source = make_client(), make_client(client_company_name="Zebulon")
+    merge(target, source)
+    assert api.delete(f"/clients/{source['id']}?erase=yes").status_code == 200
+    assert held(app, "Zebulon") == []
+    expect_error(undo(), 410)
+    assert api.get(f"/clients/{target['id']}").status_code == 200

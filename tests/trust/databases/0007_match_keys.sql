@@ -5,9 +5,10 @@ INSERT INTO category (id, name, name_key, name_plain, type, visibility, descript
   (3, 'Écoles', 'écoles', 'ecoles', 'client', 'everyone', 'Schools; ''all'' of them', NULL, 'no', 'écoles', '2026-06-15T09:30:00.665296Z', '2026-06-15T09:30:00.684545Z');
 INSERT INTO client (id, company_name, name_key, description, status, phone, website, vat, category_id, billing_street, billing_city, billing_state, billing_zip, billing_country, billing_invoice_due_days, shipping_street, shipping_city, shipping_state, shipping_zip, shipping_country, created, updated, words, name_match, vat_match, phone_match) VALUES
   (1, 'Acme Inc', 'acme inc', 'Key account.
-Two lines.', 'active', NULL, NULL, NULL, 2, NULL, NULL, NULL, NULL, NULL, 7, NULL, NULL, NULL, NULL, NULL, '2026-06-15T09:30:00.688347Z', '2026-06-15T09:30:00.688347Z', 'key account.
+Two lines.', 'active', NULL, NULL, NULL, 2, NULL, NULL, NULL, NULL, NULL, 7, NULL, NULL, NULL, NULL, NULL, '2026-06-15T09:30:00.688347Z', '2026-06-15T09:30:00.688347Z', 'acme inc
+key account.
 two lines.', 'acme', NULL, NULL),
-  (2, 'École 東京', 'ecole 東京', NULL, 'suspended', NULL, NULL, NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'Łódź', NULL, NULL, NULL, '2026-06-15T09:30:00.693450Z', '2026-06-15T09:30:00.695210Z', NULL, 'ecole東京', NULL, NULL);
+  (2, 'École 東京', 'ecole 東京', NULL, 'suspended', NULL, NULL, NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'Łódź', NULL, NULL, NULL, '2026-06-15T09:30:00.693450Z', '2026-06-15T09:30:00.695210Z', 'ecole 東京', 'ecole東京', NULL, NULL);
 INSERT INTO user (id, type, client_id, first_name, first_name_key, last_name, last_name_key, email, email_key, phone, job_position, account_owner, status, role_id, facebook, twitter, linkedin, github, dribbble, created, updated, words, domain_match) VALUES
   (1, 'team', NULL, 'Ann', 'ann', 'Lee', 'lee', 'ann@team.example', 'ann@team.example', NULL, NULL, 'no', 'active', 1, NULL, NULL, NULL, NULL, NULL, '2026-06-15T09:30:00.681665Z', '2026-06-15T09:30:00.681665Z', 'ann lee
 ann@team.example', 'team.example'),
@@ -18,9 +19,9 @@ l@ecole.example', 'ecole.example'),
   (4, 'client', 1, 'Gone', 'gone', 'Person', 'person', 'gone@acme.example', NULL, NULL, NULL, 'no', 'deleted', 2, NULL, NULL, NULL, NULL, NULL, '2026-06-15T09:30:00.696509Z', '2026-06-15T09:30:00.698585Z', NULL, NULL),
   (5, 'contact', NULL, 'No', 'no', 'Client', 'client', 'no@client.example', 'no@client.example', NULL, NULL, 'no', 'active', 2, NULL, NULL, NULL, NULL, NULL, '2026-06-15T09:30:00.699863Z', '2026-06-15T09:30:00.699863Z', 'no client
 no@client.example', 'client.example');
-INSERT INTO tag (id, title, title_key, title_plain, created, updated) VALUES
-  (1, 'priority', 'priority', 'priority', '2026-06-15T09:30:00.689005Z', '2026-06-15T09:30:00.689005Z'),
-  (2, 'retainer', 'retainer', 'retainer', '2026-06-15T09:30:00.689219Z', '2026-06-15T09:30:00.689219Z');
+INSERT INTO tag (id, title, title_key, title_plain, created, updated, words) VALUES
+  (1, 'priority', 'priority', 'priority', '2026-06-15T09:30:00.689005Z', '2026-06-15T09:30:00.689005Z', 'priority'),
+  (2, 'retainer', 'retainer', 'retainer', '2026-06-15T09:30:00.689219Z', '2026-06-15T09:30:00.689219Z', 'retainer');
 INSERT INTO client_tag (client_id, tag_id, position) VALUES
   (1, 1, 0),
   (1, 2, 1),
