@@ -104,7 +104,8 @@ def ready() -> dict[str, Any]:
     except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
         raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
     if not is_current:
-        raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})
+        how = f"The database is not migrated: run {current_app.migrating_command}."
+        raise Refused(503, how, headers={"Retry-After": "5"})
     return {"message": "The service is ready."}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import orjson
 import peewee
 
 from clients_api.models import events
@@ -20,16 +21,16 @@ from clients_api.models.queries.folding import address_key, fold
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
-from clients_api.models.tag import ClientTag
+from clients_api.models.tag import ClientTag, same_titles
 from clients_api.models.user import User
 
 from . import deletion, ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
-from .stored import DETAILS, ClientReader, ClientTotal, StoredClient, keys_of
+from .stored import DETAILS, ClientReader, ClientTotal, StoredClient, default_name, keys_of
+from .stored import NAME_LENGTH as NAME_LENGTH
 from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
-NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
 OWNER = ("owner_id", "owner_name")
 
@@ -202,7 +203,8 @@ class Client(StoredClient):
     def replace_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
         """Make `titles` the tags of a client, in this order. Raises NotFound."""
         before = reader.find(id, ("tags",))
-        ClientTag.replace_all(id, titles)
+        if not same_titles(titles, orjson.loads(before["tags"])):
+            ClientTag.replace_all(id, titles)
         return cls._changed(id, before)
 
     @classmethod
@@ -263,11 +265,6 @@ class Client(StoredClient):
         client = cls.find(id)
         cls._tell("updated", id, events.updated(before, client), moment)
         return client
-
-
-def default_name(first_name: str, last_name: str) -> str:
-    """Return the company name of a client for which none was given."""
-    return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
 _words_searches = client_word_searches(Client)

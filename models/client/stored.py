@@ -16,6 +16,7 @@ from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.words import details
 
+NAME_LENGTH = 150
 DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
@@ -113,6 +114,11 @@ class ClientTotal(BaseModel):
 
     class Meta:
         primary_key = peewee.CompositeKey("status", "category_id")
+
+
+def default_name(first_name: str, last_name: str) -> str:
+    """Return the company name of a client for which none was given."""
+    return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
 def keys_of(columns: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
