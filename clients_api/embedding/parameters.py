@@ -99,6 +99,7 @@ class NewContact(Person, total=False):
     """A user of a client; without one a contact, whom a new client may promote."""
 
     clientid: int | None
+    type: Literal["contact"] | None
     send_email: YesNo | None
 
 

@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
-from clients_api.schemas.fields import sentence
 
 from . import current_app, request
 
@@ -81,6 +80,9 @@ def answer(error: Exception) -> flask.Response:
 
 def in_the_way(conflict: Conflict) -> dict[str, list[str]]:
     """Say in words which values are in the way, by what is shown of them."""
+    # Late: a host judges its settings without the schemas.
+    from clients_api.schemas.fields import sentence
+
     return {name: [sentence(rule, field)] for name, (field, rule) in conflict.rules.items()}
 
 

@@ -82,7 +82,7 @@ def test_the_prefix_itself_leads_to_the_documentation(make_host, path):
     """It was a 404, and without a key a 401."""
     response = make_host().test_client().get(PREFIX + path, base_url="http://localhost/site")
     assert (response.status_code, response.mimetype) == (302, "application/json")
-    docs = f"/site{PREFIX}/docs"
+    docs = f"http://localhost/site{PREFIX}/docs"
     assert response.headers["Location"] == docs
     assert response.get_json() == {"message": f"The documentation is at {docs}."}
 
