@@ -44,10 +44,10 @@ def _is_spaceless(form: str) -> bool:
 
 _SIGNS = _Signs()
 _SINGLE_LETTERS = re.compile(r"(?<!\S)(\S) (?=\S(?: |\Z))")
-_LEGAL_FORMS = frozenset(_listed("legal_forms.txt"))
-_ATTACHED_FORMS = tuple(filter(_is_spaceless, _LEGAL_FORMS))  # which no space need part from names
-_LEGAL_FORM_WORDS = max(form.count(" ") + 1 for form in _LEGAL_FORMS)
-_FREE_MAIL = frozenset(_listed("free_mail.txt"))
+LEGAL_FORMS = frozenset(_listed("legal_forms.txt"))
+_ATTACHED_FORMS = tuple(filter(_is_spaceless, LEGAL_FORMS))  # which no space need part from names
+_LEGAL_FORM_WORDS = max(form.count(" ") + 1 for form in LEGAL_FORMS)
+FREE_MAIL = frozenset(_listed("free_mail.txt"))
 _NO_DIGITS = re.compile("[^0-9]+")
 
 
@@ -67,9 +67,9 @@ def name_match(name_key: str) -> str | None:
 def _without_form(words: list[str]) -> list[str]:
     """Return a name's words without one legal form at their end; [] if nothing were left."""
     for count in range(min(_LEGAL_FORM_WORDS, len(words) - 1), 0, -1):
-        if " ".join(words[-count:]) in _LEGAL_FORMS:
+        if " ".join(words[-count:]) in LEGAL_FORMS:
             return words[:-count]
-    if words[-1].endswith(_ATTACHED_FORMS) and words[-1] not in _LEGAL_FORMS:
+    if words[-1].endswith(_ATTACHED_FORMS) and words[-1] not in LEGAL_FORMS:
         form = next(form for form in _ATTACHED_FORMS if words[-1].endswith(form))
         return [*words[:-1], words[-1].removesuffix(form)]
     return []
@@ -90,7 +90,7 @@ def phone_match(number: str | None) -> str | None:
 def domain_match(address_key: str) -> str | None:
     """Return the domain of an address; None where anybody gets one. In: the address's key."""
     domain = address_key.rpartition("@")[2]
-    return None if domain in _FREE_MAIL else domain
+    return None if domain in FREE_MAIL else domain
 
 
 _OF_CLIENTS: dict[str, tuple[str, Callable[[Any], str | None]]] = {

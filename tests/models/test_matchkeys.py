@@ -8,8 +8,8 @@ import pytest
 
 from clients_api.models.queries.folding import address_key, plain
 from clients_api.models.queries.matchkeys import (
-    _FREE_MAIL,
-    _LEGAL_FORMS,
+    FREE_MAIL,
+    LEGAL_FORMS,
     domain_match,
     name_match,
     phone_match,
@@ -54,15 +54,15 @@ def test_a_name_without_letters_and_digits_is_like_no_other(name):
 
 
 def test_every_legal_form_on_the_list_is_taken_off():
-    assert len(_LEGAL_FORMS) > 150
-    for form in _LEGAL_FORMS:
+    assert len(LEGAL_FORMS) > 150
+    for form in LEGAL_FORMS:
         assert name_match(plain(f"Acme {form}")) == "acme", form
         assert name_match(plain(f"ACME, {form.upper()}.")) == "acme", form
 
 
 def test_every_free_mail_domain_on_the_list_is_one_and_not_compared():
-    assert len(_FREE_MAIL) > 200
-    for domain in _FREE_MAIL:
+    assert len(FREE_MAIL) > 200
+    for domain in FREE_MAIL:
         assert domain == address_key(f"a@{domain}").partition("@")[2]
         assert domain_match(f"jane@{domain}") is None
     assert domain_match("jane@acme.example") == "acme.example"
