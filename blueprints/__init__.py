@@ -11,12 +11,22 @@ from . import (
     keys,
     tags,
     team,
+    webhooks,
 )
 
 BLUEPRINTS = tuple(
     module.blp
     for module in (
-        *(clients, duplicates, exchange, contacts, categories, team, tags, custom_fields),
-        *(keys, events),
+        clients,
+        duplicates,
+        exchange,
+        contacts,
+        categories,
+        team,
+        tags,
+        custom_fields,
+        keys,
+        events,
+        webhooks,
     )
 )

@@ -42,6 +42,8 @@ class Settings(TypedDict, total=False):
     cors_origins: list[str] | str
     mail_url: str
     mail_from: str
+    webhook_hosts: list[str] | str
+    secret_key: str
     log_format: str
     log_level: str
     sqlite_synchronous: str

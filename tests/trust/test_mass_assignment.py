@@ -21,6 +21,7 @@ NEEDED = {
     "custom-fields": {"title": "New", "type": "text"},
     "keys": {"name": "new"},
     "events": {},
+    "webhooks": {"url": "https://n8n.example/hook"},
 }
 ACTIONS = {
     "POST /contacts": {**NAMES, "email": "new@acme.example", "clientid": 1},
@@ -42,8 +43,9 @@ RECORDS = {
     "tags": "1",
     "custom-fields": "1",
     "keys": "2",
+    "webhooks": "1",
 }
-UNEQUAL = {"created", "updated", "last_used", "revoked", "due", "hash", "prefix"}
+UNEQUAL = {"created", "updated", "last_used", "revoked", "due", "hash", "prefix", "epoch"}
 TABLES = (
     "client",
     "user",
@@ -56,6 +58,7 @@ TABLES = (
     "api_key",
     "client_merged",
     "mail",
+    "webhook",
 )
 
 
@@ -70,6 +73,7 @@ def world(app, api, make_client, make_contact):
     api.post("/team", {**NAMES, "email": "sam@crm.example", "role_id": 3})
     api.put("/categories/3/team", {"users": [4]})
     api.post("/keys", {"name": "second", "scope": "read"})
+    api.post("/webhooks", NEEDED["webhooks"])
     api.put("/clients/1/status", {"status": "suspended"})
     event = api.get("/events?order=desc&limit=1").get_json()["data"][0]
     RECORDS["events"] = str(event["id"])  # which the call that undoes it is about

@@ -1,4 +1,4 @@
--- What the service stored when 0007_match_keys was its schema: rows of every kind in every table.
+-- What the service stored when 0005_texts was its schema: rows of every kind in every table.
 DELETE FROM category;
 INSERT INTO category (id, name, name_key, name_plain, type, visibility, description, icon, system_default, slug, created, updated) VALUES
   (2, 'Default', 'default', 'default', 'client', 'everyone', NULL, NULL, 'yes', 'default', '2026-06-15T09:30:00.657000Z', '2026-06-15T09:30:00.657000Z'),
@@ -47,5 +47,8 @@ INSERT INTO event (id, time, object, action, object_id, client_id, actor_type, a
   (4, '2026-06-15T09:30:00.699863Z', 'tag', 'updated', 2, NULL, 'key', 1, 'Ümlaut', 'a', 1, 2, NULL, '0a0b0c0d');
 INSERT INTO event_undo (event_id, expires, data) VALUES
   (3, '2026-07-15T09:30:00.698585Z', X'789c');
+INSERT INTO webhook (id, url, types, status, event_id, nonce, epoch, former_epoch, is_overtaken, tries, refusals, failing_since, retry_at, skipped, last_time, last_event_id, last_status, last_error, created, updated) VALUES
+  (1, 'https://n8n.example/hook/7', '["client.*"]', 'active', 2, '00000001', 1781515800000000, 1781515700000000, 0, 0, 0, NULL, NULL, '[1]', '2026-06-15T09:30:00.696509Z', 2, 204, NULL, '2026-06-15T09:30:00.688347Z', '2026-06-15T09:30:00.696509Z'),
+  (2, 'https://crm.example/', '["*.*"]', 'disabled', 0, '00000000', 1781515800000001, NULL, 1, 5, 2, '2026-06-15T09:30:00.696509Z', '2026-06-15T09:31:00.696509Z', '[]', '2026-06-15T09:30:00.696509Z', 1, NULL, 'Connection refused.', '2026-06-15T09:30:00.688347Z', '2026-06-15T09:30:00.696509Z');
 INSERT INTO client_merged (source_id, target_id) VALUES
   (9, 1);
