@@ -152,7 +152,7 @@ def export(
             count += more
             advance(more)
 
-        how = {"contacts": contacts, "bom": bom, "raw": raw}
+        how: dict[str, Any] = {"contacts": contacts, "bom": bom, "raw": raw}
         for part in exporting.export(app.database, selection, form, written, **how):
             stream.write(part)
     click.echo(f"{count} exported", err=file == "-")
