@@ -283,6 +283,8 @@ def test_keys_that_are_made_anew_survive_a_kill_at_any_moment(database_of, templ
             SELECT n, 'Größe ' || n, ? || n, 'active', 2, 'x', 'x' FROM n""",
             ["größe " if version == VERSIONS[0] else "grosse "],
         )
+        if version >= "0005_texts":  # from which on these are what they are now
+            db.execute("UPDATE client SET words = name_key WHERE id >= 10")
     before = contents(path)
     for _ in range(4 * SCALE):
         kill_while_migrating(MIGRATIONS, path, 1.5)
