@@ -199,6 +199,12 @@ SETTINGS: dict[str, Setting] = {
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
+    "CONSOLE_ENABLED": Setting(
+        True, _flag, "true or false", "Whether the console is served, at `/` and `/api/console`."
+    ),
+    "DOCS_ENABLED": Setting(
+        True, _flag, "true or false", "Whether the documentation page is served."
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),

@@ -100,6 +100,7 @@ class ClientsAPI:
         service = Embedded(config.load(folder, self._settings, use_file=False), folder, app)
         if self._authenticate is not None:
             service.authenticate = HostAuthenticator(app, self._authenticate)
+            service.has_host_login = True
         prefix = service.config["URL_PREFIX"]
         services = app.extensions.setdefault(NAME, {})
         for other in services:

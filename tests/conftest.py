@@ -32,6 +32,8 @@ from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
 from clients_api.service import Service
 
+pytest_plugins = ["browser"]  # the fixtures of tests/pages/
+
 ROOT = Path(__file__).parents[1]
 SERVE = [sys.executable, "-m", "clients_api", "serve"]
 _numbers = itertools.count(1)
