@@ -57,7 +57,7 @@ function build() {
     change({ [name]: name === "tag" ? [...new Set([...params.getAll(name), value])] : value }) });
   const head = ([text, sort]) => h("div", { role: "columnheader", "data-sort": sort },
     sort ? h("button", { click: () => sortBy(sort) }, text) : text);
-  const part = { search, rows: h("div.rows"), total: h("span.total"), found: h("p.found", { role: "status" }), chips: h("ul.chips"),
+  const part = { search, rows: h("div.rows", { role: "rowgroup" }), total: h("span.total"), found: h("p.found", { role: "status" }), chips: h("ul.chips"),
     picks: FILTERS.map(pick), scroll: 0 };
   const end = h("div");
   new IntersectionObserver(([seen]) => seen.isIntersecting && read(true), { rootMargin: "1500px" }).observe(end);
@@ -128,7 +128,7 @@ async function read(next) {
   isReading = true;
   try {
     const { data, meta } = await call("GET", "/clients", { query: { ...query(), limit: next ? MORE : FIRST, cursor }, signal });
-    const chunk = data.length ? h("div.chunk", { role: "rowgroup" }, data.map(row)) : empty();
+    const chunk = data.length ? h("div.chunk", { role: "presentation" }, data.map(row)) : empty();
     if (next) rows.append(chunk);
     else rows.replaceChildren(chunk);
     cursor = meta.next_cursor;
@@ -137,7 +137,7 @@ async function read(next) {
   } catch (refused) {
     if (signal.aborted) return;
     isReading = false;
-    rows.replaceChildren(h("p.empty.error", { role: "alert" }, Object.values(refused.errors ?? {}).flat().join(" ") || refused.message));
+    rows.replaceChildren(note(h("p.error", { role: "alert" }, Object.values(refused.errors ?? {}).flat().join(" ") || refused.message)));
   }
 }
 
@@ -152,7 +152,8 @@ async function tally(signal, ms) {
   view.found.textContent = `${count(total, "client")} in ${ms} ms`;
 }
 
-const empty = () => h("div.empty", h("p", params.size ? "No client is like this." : "There are no clients yet."),
+const note = (...content) => h("div", { role: "row" }, h("div.empty", { role: "cell" }, content));
+const empty = () => note(h("p", params.size ? "No client is like this." : "There are no clients yet."),
   params.size ? h("a.button", { href: "#/clients" }, "Show all") : may("write") && h("a.button", { href: "#/import" }, "Import a file"));
 
 /** A row: all of it leads to the client. */
