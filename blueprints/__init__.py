@@ -1,8 +1,8 @@
 """The routes: HTTP in, one call of a model, object out. One file for each resource."""
 
-from . import categories, clients, contacts, custom_fields, exchange, keys, tags, team
+from . import categories, clients, contacts, custom_fields, events, exchange, keys, tags, team
 
 BLUEPRINTS = tuple(
     module.blp
-    for module in (clients, exchange, contacts, categories, team, tags, custom_fields, keys)
+    for module in (clients, exchange, contacts, categories, team, tags, custom_fields, keys, events)
 )

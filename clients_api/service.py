@@ -63,7 +63,7 @@ class Service(flask.Flask):
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
         self.announcer = Announcer(self)
-        self.database.observe = self.announcer.observe
+        self.database.on_commit = self.announcer
         if proxies := settings["TRUSTED_PROXIES"]:
             # As Flask's manual says.
             self.wsgi_app = _believing(self.wsgi_app, proxies)  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from .category import Category, CategoryUser
 from .client import Client, ClientTotal
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
+from .events import Event
 from .idempotency import Idempotency
 from .key import ApiKey
 from .mail import Mail
@@ -21,6 +22,7 @@ __all__ = [
     "Contact",
     "CustomField",
     "CustomValue",
+    "Event",
     "Idempotency",
     "Mail",
     "Tag",

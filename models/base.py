@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import peewee
@@ -11,10 +13,22 @@ import peewee
 from .engines.current import database
 from .queries.prepared import prepared
 
+_moment: ContextVar[str | None] = ContextVar("clients_api_moment", default=None)
+
 
 def now() -> str:
     """Return the current time in UTC as the API writes it: `2026-06-15T09:30:00.000000Z`."""
-    return timestamp(datetime.datetime.now(datetime.UTC))
+    return _moment.get() or timestamp(datetime.datetime.now(datetime.UTC))
+
+
+@contextmanager
+def at(moment: datetime.datetime) -> Iterator[None]:
+    """Let it be that moment for all that this context changes: for data of the past."""
+    token = _moment.set(timestamp(moment))
+    try:
+        yield
+    finally:
+        _moment.reset(token)
 
 
 def timestamp(moment: datetime.datetime) -> str:

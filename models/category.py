@@ -7,9 +7,9 @@ from typing import Any
 
 import peewee
 
+from . import events
 from .base import BaseModel, now
-from .changes import note, note_renamed
-from .errors import Conflict, Invalid, NotFound
+from .errors import Conflict, Invalid
 from .queries.folding import fold, plain, slug
 from .queries.prepared import prepared
 from .queries.reader import Reader
@@ -82,7 +82,9 @@ class Category(BaseModel):
             )
         except peewee.IntegrityError as error:
             raise Invalid(name="name_taken") from error
-        return cls.find(id)
+        category = cls.find(id)
+        events.write(events.CATEGORY, "created", id, events.created(category), time=moment)
+        return category
 
     @classmethod
     def named(cls, name: str) -> int:
@@ -93,21 +95,23 @@ class Category(BaseModel):
     @classmethod
     def change(cls, id: int | None, **columns: Any) -> Record:
         """Set columns of a category; the rest stays. Raises NotFound, Invalid for a taken name."""
+        before = cls.find(id)
+        if "visibility" in columns:
+            columns["visibility"] = columns["visibility"] or "everyone"
+        columns = events.differing(before, columns)
+        if not columns:
+            return before
         if "name" in columns:
             name = columns["name"]
             columns |= {"name_key": fold(name), "name_plain": plain(name), "slug": slug(name)}
-        if "visibility" in columns:
-            columns["visibility"] = columns["visibility"] or "everyone"
-        columns["updated"] = now()
-        if "name" in columns and _name.scalar(id) != columns["name"]:
-            note_renamed(id)
+        moment = now()
         try:
-            changed = id and cls.update_row(id, **columns)
+            cls.update_row(id, **columns, updated=moment)
         except peewee.IntegrityError as error:
             raise Invalid(name="name_taken") from error
-        if not changed:
-            raise NotFound("category")
-        return cls.find(id)
+        after = cls.find(id)
+        events.write(events.CATEGORY, "updated", id, events.updated(before, after), time=moment)
+        return after
 
     @classmethod
     def problems(cls, name: str | None = None, but: int | None = None) -> dict[str, str]:
@@ -130,12 +134,14 @@ class Category(BaseModel):
             raise Conflict(
                 "The category still has clients. Migrate them to another category first."
             ) from error
+        events.write(events.CATEGORY, "deleted", id, events.deleted(category), time=now())
         return category
 
     @classmethod
     def assign_team(cls, id: int | None, user_ids: Iterable[int]) -> Record:
         """Make these team members the only ones of a category. Raises NotFound, Invalid."""
-        cls.change(id)
+        cls.find(id)
+        former = _team.all(id)
         _unassign_all(id)
         unknown = {
             f"users.{index}": "exists"
@@ -144,7 +150,29 @@ class Category(BaseModel):
         }
         if unknown:
             raise Invalid(**unknown)
+        cls._team_changed(id, former)
         return cls.find(id)
+
+    @classmethod
+    def take_off(cls, user_id: int | None) -> None:
+        """Take a team member off all categories."""
+        for (id,) in _of_member.all(user_id):
+            former = _team.all(id)
+            _unassign(id, user_id)
+            cls._team_changed(id, former)
+
+    @classmethod
+    def _team_changed(cls, id: int | None, former: list[tuple[int]]) -> None:
+        before, after = ([user_id for (user_id,) in rows] for rows in (former, _team.all(id)))
+        if before == after:
+            return
+        moment = now()
+        cls.update_row(id, updated=moment)
+        # The API shows their number; who they are is told for those who take the change back.
+        changes: dict[str, list[Any]] = {"users": [before, after]}
+        if len(before) != len(after):
+            changes["users_count"] = [len(before), len(after)]
+        events.write(events.CATEGORY, "updated", id, changes, time=moment)
 
     @classmethod
     def migrate(cls, id: int | None, target_id: int) -> Record:
@@ -152,13 +180,17 @@ class Category(BaseModel):
 
         Returns the category that was emptied.
         """
-        cls.change(id)
+        category = cls.find(id)
         if target_id == id or not cls.exists(target_id):
             raise Invalid(target_id="exists")
         moment = now()
-        note(moment)
-        _move_clients(target_id, moment, id)
-        cls.update_row(target_id, updated=moment)
+        clients = _move_clients(target_id, moment, id).rowcount
+        if not clients:
+            return category
+        for touched in (id, target_id):
+            cls.update_row(touched, updated=moment)
+        changes = {"target_id": [None, target_id]}
+        events.write(events.CATEGORY, "migrated", id, changes, time=moment, clients=clients)
         return cls.find(id)
 
 
@@ -176,11 +208,6 @@ def _exists(id):
 
 
 @prepared
-def _name(id):
-    return Category.select(Category.name).where(Category.id == id)
-
-
-@prepared
 def _default_id():
     # Written out, not bound: for a bound value SQLite plans anew, each time, to see whether the
     # partial index has the row.
@@ -191,6 +218,23 @@ def _default_id():
 @prepared
 def _id_by_name(type, key):
     return Category.select(Category.id).where(Category.type == type, Category.name_key == key)
+
+
+@prepared
+def _team(id):
+    rows = CategoryUser.select(CategoryUser.user).where(CategoryUser.category == id)
+    return rows.order_by(CategoryUser.user)
+
+
+@prepared
+def _of_member(user_id):
+    rows = CategoryUser.select(CategoryUser.category).where(CategoryUser.user == user_id)
+    return rows.order_by(CategoryUser.category)
+
+
+@prepared
+def _unassign(id, user_id):
+    return CategoryUser.delete().where(CategoryUser.category == id, CategoryUser.user == user_id)
 
 
 @prepared

@@ -114,7 +114,7 @@ class Contact(User):
             columns["type"] = "client"
         super().change(id, **columns)
         if contact["account_owner"] == "yes":
-            Client.touch(contact["client_id"])  # which shows the name of its owner
+            Client.owner_changed(contact["client_id"], contact)
         return cls.find(id)
 
     @classmethod
@@ -126,7 +126,7 @@ class Contact(User):
         contact = cls.find(id)
         super().remove(id)
         if contact["account_owner"] == "yes":
-            Client.touch(contact["client_id"])
+            Client.owner_changed(contact["client_id"], contact)
         return contact
 
     @classmethod

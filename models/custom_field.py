@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import peewee
 
+from . import events
 from .base import BaseModel, now
-from .changes import note
 from .errors import Invalid
 from .queries.prepared import prepared
 from .queries.reader import Reader
@@ -82,7 +82,9 @@ class CustomField(BaseModel):
             )
         except peewee.IntegrityError as error:
             raise Invalid(name="taken") from error
-        return cls.find(id)
+        field = cls.find(id)
+        events.write(events.CUSTOM_FIELD, "created", id, events.created(field), time=moment)
+        return field
 
     @classmethod
     def problems(cls, name: str | None = None) -> dict[str, str]:
@@ -99,8 +101,13 @@ class CustomField(BaseModel):
         for name, cleared in (("required", "no"), ("position", field["position"])):
             if name in columns:
                 columns[name] = columns[name] or cleared
-        cls.update_row(id, **columns, updated=now())
-        return cls.find(id)
+        if not (columns := events.differing(field, columns)):
+            return field
+        moment = now()
+        cls.update_row(id, **columns, updated=moment)
+        after = cls.find(id)
+        events.write(events.CUSTOM_FIELD, "updated", id, events.updated(field, after), time=moment)
+        return after
 
     @classmethod
     def remove(cls, id: int | None) -> Record:
@@ -110,9 +117,10 @@ class CustomField(BaseModel):
         """
         field = cls.find(id)
         moment = now()
-        note(moment)
-        _touch_clients(moment, id)
+        clients = _touch_clients(moment, id).rowcount
         cls.delete_row(id)
+        gone = events.deleted(field)
+        events.write(events.CUSTOM_FIELD, "deleted", id, gone, time=moment, clients=clients)
         return field
 
     @staticmethod

@@ -18,6 +18,10 @@ class Conflict(DomainError):
     """The state of the record forbids the change; the message says why, and what to do."""
 
 
+class Gone(DomainError):
+    """What was asked for is no longer kept; the message says what to do instead."""
+
+
 class BadFile(DomainError):
     """A file of records can't be read; the message is one line that says why, and where."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import peewee
 
+from . import events
 from .base import BaseModel, now
 from .errors import Conflict
 from .queries.prepared import prepared
@@ -26,6 +27,7 @@ class Identity(NamedTuple):
     """Whom a valid key stands for."""
 
     id: int
+    name: str
     prefix: str
     scope: str
     last_used: str | None
@@ -78,6 +80,7 @@ class ApiKey(BaseModel):
             updated=moment,
         )
         record = cls.find(id)
+        events.write(events.KEY, "created", id, events.created(record), time=moment)
         return Record((*record.columns, "key"), (*record.values_, key))
 
     @classmethod
@@ -87,11 +90,11 @@ class ApiKey(BaseModel):
         The work is the same whether its prefix is known or not, so that its time tells nothing.
         """
         row = _by_prefix.one(key[:PREFIX_LENGTH])
-        id, prefix, scope, last_used, expires, hash = row or _NOBODY
+        id, name, prefix, scope, last_used, expires, hash = row or _NOBODY
         is_right = hmac.compare_digest(hash, _hash(key))
         if not is_right or (expires is not None and expires <= now()):
             return None
-        return Identity(id, prefix, scope, last_used)
+        return Identity(id, name, prefix, scope, last_used)
 
     @classmethod
     def note_use(cls, id: int) -> None:
@@ -117,9 +120,11 @@ class ApiKey(BaseModel):
 
     @classmethod
     def revoke_anyway(cls, id: int | None) -> None:
-        """Revoke a key, the last one too."""
+        """Revoke a key, the last one too. Raises NotFound."""
+        key = cls.find(id)
         moment = now()
         cls.update_row(id, revoked=moment, updated=moment)
+        events.write(events.KEY, "revoked", id, events.deleted(key), time=moment)
 
     @classmethod
     def any(cls) -> bool:
@@ -147,7 +152,7 @@ def _hash(key: str) -> str:
 
 
 # The row of no key: nothing hashes to zeros alone.
-_NOBODY = (0, "", "", None, None, "0" * 64)
+_NOBODY = (0, "", "", "", None, None, "0" * 64)
 
 
 reader = Reader(
@@ -172,7 +177,13 @@ reader = Reader(
 @prepared
 def _by_prefix(prefix):
     return ApiKey.select(
-        ApiKey.id, ApiKey.prefix, ApiKey.scope, ApiKey.last_used, ApiKey.expires, ApiKey.hash
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.prefix,
+        ApiKey.scope,
+        ApiKey.last_used,
+        ApiKey.expires,
+        ApiKey.hash,
     ).where(ApiKey.prefix == prefix, ApiKey.revoked.is_null())
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import peewee
 
+from . import events
 from .base import BaseModel, now
-from .changes import note
 from .errors import Invalid, NotFound
 from .queries.folding import fold, plain
 from .queries.prepared import prepared
@@ -48,13 +48,11 @@ class Tag(BaseModel):
         for key, title in spellings.items():
             if key not in ids:
                 moment = now()
-                ids[key] = cls.insert_row(
-                    title=title,
-                    title_key=key,
-                    title_plain=plain(title),
-                    created=moment,
-                    updated=moment,
-                )
+                shown = {"title": title, "created": moment}
+                keys = {"title_key": key, "title_plain": plain(title)}
+                ids[key] = cls.insert_row(**shown, **keys, updated=moment)
+                made = events.created({"id": ids[key], **shown})
+                events.write(events.TAG, "created", ids[key], made, time=moment)
         return [ids[key] for key in spellings]
 
     @classmethod
@@ -63,18 +61,24 @@ class Tag(BaseModel):
 
         Where they merge, the other one stays, and the clients of both have it. Raises NotFound.
         """
-        cls.find(id)
+        tag = cls.find(id)
+        if title == tag["title"]:
+            return tag
         moment = now()
-        note(moment)
-        _touch_clients(moment, id)
+        clients = _touch_clients(moment, id).rowcount
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
             keys = {"title_key": fold(title), "title_plain": plain(title)}
             cls.update_row(id, title=title, **keys, updated=moment)
+            changes = {"title": [tag["title"], title]}
+            events.write(events.TAG, "updated", id, changes, time=moment, clients=clients)
             return cls.find(id)
         _move_links(other, id)
         cls.delete_row(id)
         cls.update_row(other, updated=moment)
+        changes = {"merged": [None, [id]]}
+        events.write(events.TAG, "merged", other, changes, time=moment, clients=clients)
+        events.write(events.TAG, "deleted", id, events.deleted(tag), time=moment)
         return cls.find(other)
 
     @classmethod
@@ -82,9 +86,10 @@ class Tag(BaseModel):
         """Take a tag off every client, delete it, and return what it was. Raises NotFound."""
         tag = cls.find(id)
         moment = now()
-        note(moment)
-        _touch_clients(moment, id)
+        clients = _touch_clients(moment, id).rowcount
         cls.delete_row(id)
+        gone = events.deleted(tag)
+        events.write(events.TAG, "deleted", id, gone, time=moment, clients=clients)
         return tag
 
 

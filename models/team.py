@@ -6,10 +6,9 @@ from typing import Any
 
 import peewee
 
-from .category import CategoryUser
+from .category import Category
 from .errors import Invalid
 from .mail import Mail
-from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
@@ -65,13 +64,8 @@ class TeamMember(User):
         """
         member = cls.find(id)
         super().remove(id)
-        _unassign(id)
+        Category.take_off(id)
         return member
-
-
-@prepared
-def _unassign(id):
-    return CategoryUser.delete().where(CategoryUser.user == id)
 
 
 reader = Reader(

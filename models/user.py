@@ -10,6 +10,7 @@ from typing import Any
 
 import peewee
 
+from . import events
 from .base import BaseModel, now
 from .errors import Invalid
 from .queries.folding import address_key, fold, plain
@@ -62,24 +63,29 @@ class User(BaseModel):
     ) -> int:
         """Insert a user and return its id. Raises peewee.IntegrityError for a taken address."""
         moment = moment or now()
-        return cls.insert_row(
+        shown = {
+            "first_name": first_name,
+            "last_name": last_name,
+            "email": email,
+            "phone": phone,
+            "job_position": job_position,
+            "account_owner": account_owner,
+            "status": "active",
+            "role_id": role_id,
+            "client_id": client_id,
+            "created": moment,
+        }
+        id = cls.insert_row(
+            **shown,
             type=type,
-            client_id=client_id,
-            first_name=first_name,
             first_name_key=plain(first_name),
-            last_name=last_name,
             last_name_key=plain(last_name),
-            email=email,
             email_key=address_key(email),
-            phone=phone,
-            job_position=job_position,
-            account_owner=account_owner,
-            status="active",
-            role_id=role_id,
-            created=moment,
             updated=moment,
             words=person_details(first_name, last_name, email, phone),
         )
+        _tell("created", id, type, events.created(_told(id, type, shown)), moment, client_id)
+        return id
 
     @classmethod
     def is_taken(cls, email: str, but: int | None = None) -> bool:
@@ -93,23 +99,75 @@ class User(BaseModel):
 
         Raises Invalid for an address that is taken.
         """
+        type, before = _state(id)
+        if all(name in before and before[name] == value for name, value in values.items()):
+            return
+        moment = values["updated"] = now()
+        after = before | {name: values[name] for name in values.keys() & before.keys()}
         for name, key in (("first_name", plain), ("last_name", plain), ("email", address_key)):
             if name in values:
                 values[f"{name}_key"] = key(values[name])
-        values["updated"] = now()
-        if values.keys() & set(DETAILS) and (kept := _details.one(id)):
-            known = dict(zip(DETAILS, kept, strict=True)) | values
-            values["words"] = person_details(*(known[name] for name in DETAILS))
+        if values.keys() & set(DETAILS):
+            values["words"] = person_details(*(after[name] for name in DETAILS))
         try:
             cls.update_row(id, **values)
         except peewee.IntegrityError as error:
             raise Invalid(email="taken") from error
+        changes = events.updated(_told(id, type, before), _told(id, type, after))
+        _tell("updated", id, type, changes, moment, after["client_id"])
 
     @classmethod
     def remove(cls, id: int | None) -> Any:
         """Mark a user as deleted, and free the address."""
+        type, before = _state(id)
+        moment = now()
         gone = {"email_key": None, "words": None, "account_owner": "no"}
-        cls.update_row(id, status="deleted", **gone, updated=now())
+        cls.update_row(id, status="deleted", **gone, updated=moment)
+        changes = events.deleted(_told(id, type, before))
+        _tell("deleted", id, type, changes, moment, before["client_id"])
+
+    @classmethod
+    def vanish(cls, client_id: int | None, moment: str) -> None:
+        """Tell that the users of a client go with it."""
+        for id, type, *values in _of_client.all(client_id):
+            before = dict(zip(SHOWN, values, strict=True))
+            changes = events.deleted(_told(id, type, before))
+            _tell("deleted", id, type, changes, moment, client_id)
+
+
+SHOWN = (
+    *("first_name", "last_name", "email", "phone", "job_position", "account_owner", "status"),
+    *("role_id", "facebook", "twitter", "linkedin", "github", "dribbble", "client_id", "created"),
+)
+
+
+def _state(id: int | None) -> tuple[str, dict[str, Any]]:
+    """Return the type of a user, and the columns that events tell of."""
+    ((type, *values),) = _shown.all(id)
+    return type, dict(zip(SHOWN, values, strict=True))
+
+
+def _told(id: int | None, type: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return a user's columns, and what is shown of them in other words."""
+    shown = {"id": id, **columns}
+    shown["name"] = f"{columns['first_name']} {columns['last_name']}"
+    shown["role_name"] = ROLES[columns["role_id"]]
+    if type == "team":
+        del shown["account_owner"]
+        shown["dashboard_access"] = "yes"
+    return shown
+
+
+def _tell(
+    action: str,
+    id: int | None,
+    type: str,
+    changes: events.Changes,
+    moment: str,
+    client_id: int | None,
+) -> None:
+    object = events.TEAM_MEMBER if type == "team" else events.CONTACT
+    events.write(object, action, id, changes, time=moment, client_id=client_id)
 
 
 def full_name(user: Any) -> peewee.Expression:
@@ -191,5 +249,15 @@ def _id_by_email(key):
 
 
 @prepared
-def _details(id):
-    return User.select(*(getattr(User, name) for name in DETAILS)).where(User.id == id)
+def _shown(id):
+    return User.select(User.type, *_columns()).where(User.id == id)
+
+
+@prepared
+def _of_client(client_id):
+    rows = User.select(User.id, User.type, *_columns())
+    return rows.where(User.client == client_id, User.status != "deleted").order_by(User.id)
+
+
+def _columns() -> list[Any]:
+    return [User._meta.columns[name] for name in SHOWN]

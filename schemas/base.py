@@ -41,6 +41,18 @@ class Group(fields.Nested):
         return None if self.key is not None and obj[self.key] is None else obj
 
 
+class Computed(fields.Field):
+    """A value that `make` returns of the values of some columns."""
+
+    def __init__(self, *columns: str, make: Callable[..., Any], **kwargs: Any) -> None:
+        self.columns = columns
+        self.make = make
+        super().__init__(**kwargs)
+
+    def get_value(self, obj: Any, attr: str, *args: Any, **kwargs: Any) -> Any:
+        return self.make(*(obj[column] for column in self.columns))
+
+
 class Included(fields.List):
     """Other records that a call adds where it is asked to (`?include=`), and that no row holds."""
 
@@ -134,24 +146,30 @@ def shape(schema: type[Schema], columns: tuple[str, ...]) -> Callable[[tuple[Any
     field for each row; the function does the same at a twentieth of the cost.
     """
     optional: list[str] = []
-    tree = _expression(schema(), columns, optional)
-    lines = ["def shaped(row):", f"    data = {tree}", *optional, "    return data"]
     namespace: dict[str, Any] = {"Fragment": orjson.Fragment}
+    tree = _expression(schema(), columns, optional, namespace)
+    lines = ["def shaped(row):", f"    data = {tree}", *optional, "    return data"]
     code = "\n".join(lines)  # made of our schemas' names and numbers alone
     exec(code, namespace)  # nosec B102 # as the line above says
     return namespace["shaped"]
 
 
-def _expression(schema: ma.Schema, columns: tuple[str, ...], optional: list[str]) -> str:
+def _expression(
+    schema: ma.Schema, columns: tuple[str, ...], optional: list[str], namespace: dict[str, Any]
+) -> str:
     items = []
     for name, field in schema.dump_fields.items():
         key = field.data_key or name
         if isinstance(field, Included):
             continue
         if isinstance(field, Group):
-            value = _expression(field.schema, columns, optional)
+            value = _expression(field.schema, columns, optional, namespace)
             if field.key is not None:
                 value = f"None if row[{columns.index(field.key)}] is None else {value}"
+        elif isinstance(field, Computed):
+            namespace[f"make_{name}"] = field.make
+            arguments = ", ".join(f"row[{columns.index(column)}]" for column in field.columns)
+            value = f"make_{name}({arguments})"
         else:
             value = f"row[{columns.index(field.attribute or name)}]"
         if isinstance(field, JSONText):

@@ -6,9 +6,9 @@ from marshmallow import fields
 
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema, text
 from .fields import Array, Choice, Id, String
+from .fields.texts import Word
 from .metadata import told
 from .paging import list_query
-from .texts import Word
 
 # A word of the program that shows categories; nothing here depends on it.
 VISIBILITY_LENGTH = 50

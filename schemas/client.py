@@ -22,9 +22,9 @@ from .base import (
 )
 from .contact import ContactSchema
 from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
+from .fields.texts import Title
 from .metadata import told
 from .paging import list_query
-from .texts import Title
 
 TAG_LENGTH = 100
 

@@ -196,6 +196,8 @@ RESERVED = frozenset().union(
     {"id", "category", "custom_fields", "defused_by_clients_api", "file"},
     {"format", "encoding", "dry_run", "match", "on_conflict", "blank", "partial"},
     {"raw", "bom", "contacts"},
+    {"after", "before", "since", "until", "undo", "without", "object", "object_id", "actor_id"},
+    {"erase", "from", "by", "url", "types"},
 )
 
 

@@ -7,9 +7,9 @@ from marshmallow import fields
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema
 from .client import TAG_LENGTH
 from .fields import String
+from .fields.texts import Title
 from .metadata import told
 from .paging import list_query
-from .texts import Title
 
 
 class ClientTagSchema(AnswerSchema):

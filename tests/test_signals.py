@@ -113,6 +113,7 @@ def test_what_a_command_changes_is_told(app, heard, tmp_path):
     assert run("--dry-run") == 0
     assert heard == []
     assert run() == 0
+    file.write_text(f"{head}Jane,Roe,jane@acme.example,Acme\n")
     assert run("--on-conflict", "update") == 0
     assert heard == [("created", "Acme"), ("updated", "Acme")]
     file.write_text(f"{head}Joe,Doe,joe@acme.example,Beta\nbad,,row,\n")
@@ -144,12 +145,37 @@ def test_a_listener_may_change_clients_itself(app, api, make_client, heard):
     assert sorted(heard) == [("created", "A"), ("updated", "A")]
 
 
-def test_where_nobody_listens_nothing_is_noted(app, api, make_client):
-    seen = []
-    observe = app.database.observe
-    app.database.observe = lambda: seen.append(observe()) or seen[-1]
-    make_client()
-    assert seen == [None]
+def test_changed_is_sent_for_each_event(app, api, make_client):
+    told = []
+
+    def listen(sender, event) -> None:
+        told.append((event["type"], event["object_id"], event["changes"]))
+
+    signals.changed.connect(listen, sender=app)
+    client = make_client(tags=["x"])
+    types = [type for type, *_ in told]
+    assert sorted(types) == ["client.created", "contact.created", "tag.created"]
+    told.clear()
+    api.put(f"/clients/{client['id']}/status", {"status": "suspended"})
+    assert told == [("client.updated", client["id"], {"status": ["active", "suspended"]})]
+    told.clear()
+    api.put(f"/clients/{client['id']}/status", {"status": "suspended"})
+    assert told == []
+
+
+def test_a_deleted_client_is_told_as_it_was(app, api, make_client):
+    api.post("/custom-fields", {"title": "T", "type": "text", "name": "code"})
+    client = make_client(tags=["b", "a"], client_billing_city="Łódź", code="x")
+    told = []
+
+    def listen(sender, client) -> None:
+        told.append(client)
+
+    signals.client_deleted.connect(listen, sender=app)
+    api.delete(f"/clients/{client['id']}")
+    told[0]["dates"].pop("updated")
+    client["dates"].pop("updated")
+    assert told == [client]
 
 
 def test_to_tell_of_many_clients_takes_the_memory_of_a_few(app, three, heard, monkeypatch):

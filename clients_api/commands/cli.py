@@ -16,6 +16,7 @@ from clients_api import config
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.errors import DomainError
+from clients_api.models.events import Actor, acting
 from clients_api.service import Service, create_app
 from clients_api.version import __version__
 from clients_api.web.log import set_up_logging
@@ -177,7 +178,7 @@ def _with(
         app = found(ctx)
         if migrating.prepare(app.database):
             say_where(app)
-        with using(app.database):
+        with using(app.database), acting(Actor("command", None, ctx.command_path)):
             return command(app, *args, **kwargs)
 
     return wrapped

@@ -30,7 +30,7 @@ def create(app: Service, name: str, scope: str, expires: str | None) -> None:
     values, errors = KeyCreateSchema().read(given)
     if errors:
         raise click.UsageError(" ".join(s for sentences in errors.values() for s in sentences))
-    with app.database.atomic():
+    with app.database.writing():
         key = ApiKey.issue(**values)
     click.echo(key["key"])
 
@@ -51,7 +51,7 @@ def list_keys(app: Service) -> None:
 @with_database
 def revoke(app: Service, prefix: str) -> None:
     """Revoke the key of that PREFIX for good."""
-    with app.database.atomic():
+    with app.database.writing():
         found = [key for key in ApiKey.live() if key["prefix"] == prefix]
         if not found:
             raise NotFound(f"key {prefix}")

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from clients_api.models import Category, Client, CustomField, CustomValue, User
-from clients_api.models.base import now
+from clients_api.models import Category, Client, Contact, CustomField, CustomValue
 from clients_api.models.client import NAME_LENGTH, lookups, ownership
 from clients_api.schemas.exchange import OWNER, OwnedRowSchema, OwnerlessRowSchema, RowReader
 from clients_api.schemas.fields import sentence
@@ -169,9 +168,9 @@ def _change_owner(target: Target, holder: ownership.Holder | None, values: dict[
             Client.change_owner(target.client_id, holder.user_id)
         owner_id = holder.user_id
     if owner_id is None:
-        ownership.create_owner(target.client_id, **person, moment=now())
+        Client.give_owner(target.client_id, **person)
     else:
-        User.change(owner_id, **person)
+        Contact.change(owner_id, **person)
 
 
 def _update(client_id: int, values: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     404: ("NotFound", "The client could not be found."),
     405: ("MethodNotAllowed", "Method not allowed."),
     409: ("Conflict", "A request with this Idempotency-Key is still running."),
+    410: ("Gone", "This change can no longer be undone."),
     412: ("PreconditionFailed", "The client has changed since you read it."),
     413: ("ContentTooLarge", "The body may not be larger than 1048576 bytes."),
     414: ("URITooLong", "The address is too long."),
@@ -46,6 +47,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "Link": {
         "description": "The addresses of other pages (RFC 8288): first, prev, next, last.",
+        "schema": {"type": "string"},
+    },
+    "Event-Position": {
+        "description": "The position of the last event of this change, to read `/events` after.",
         "schema": {"type": "string"},
     },
     "Ignored-Parameters": {

@@ -10,6 +10,7 @@ from marshmallow import fields
 
 from clients_api.files.formats import FORMATS
 from clients_api.schemas.base import AnswerSchema, Schema
+from clients_api.schemas.event import FeedMetaSchema
 from clients_api.schemas.metadata import told
 from clients_api.schemas.paging import ListMetaSchema
 
@@ -19,20 +20,20 @@ from .fields import example
 
 
 @functools.cache
-def envelope(schema: type[Schema], many: bool) -> type[Schema]:
-    """Make the schema of the envelope around one record or a list."""
+def envelope(schema: type[Schema], meta: type[Schema] | None) -> type[Schema]:
+    """Make the schema of the envelope around one record or, with what it says of it, a list."""
     name = schema.__name__.removesuffix("Schema")
     members: dict[str, Any] = {
-        "__doc__": f"The answer of a call that returns {'a list' if many else 'one record'}.",
+        "__doc__": f"The answer of a call that returns {'a list' if meta else 'one record'}.",
         "data": fields.Nested(schema),
     }
-    if many:
+    if meta is not None:
         members["data"] = fields.List(
             fields.Nested(schema), metadata=told("The records of this page.")
         )
-        members["meta"] = fields.Nested(ListMetaSchema)
+        members["meta"] = fields.Nested(meta)
     members["message"] = fields.String(metadata=told("What was done, in words."))
-    return type(f"{name}{'List' if many else ''}AnswerSchema", (AnswerSchema,), members)
+    return type(f"{name}{'List' if meta else ''}AnswerSchema", (AnswerSchema,), members)
 
 
 class OperationDocs:
@@ -106,7 +107,7 @@ class OperationDocs:
             names.append("Idempotency-Key")
         if self.has_record and self.writes:
             names.append("If-Match")
-        elif self.has_record and self.answer.schema is self.resource.schema:
+        elif self.answer.feed or (self.has_record and self.answer.schema is self.resource.schema):
             names.append("If-None-Match")
         return names
 
@@ -114,6 +115,8 @@ class OperationDocs:
         statuses = {400, 401, 403, 405, 413, 414, 415, 422, 429, 431, 500, 503}
         if "<" in self.path:
             statuses.add(404)
+        if self.answer.feed:
+            statuses.add(410)
         if self.writes:
             statuses.add(507)
         if self.method == "POST":
@@ -155,6 +158,8 @@ class OperationDocs:
             names.append("ETag")
         if self.answer.location:
             names.append("Location")
+        if self.writes:
+            names.append("Event-Position")
         if self.method == "POST":
             names.append("Idempotency-Replayed")
         return {
@@ -166,11 +171,17 @@ class OperationDocs:
     def _envelope(self) -> dict[str, Any]:
         record = example(self.answer.schema().dump_fields)
         sample: dict[str, Any] = {"data": record}
-        if self.answer.many:
-            sample = {"data": [record], "meta": example(ListMetaSchema().dump_fields)}
+        meta = self._meta()
+        if meta is not None:
+            sample = {"data": [record], "meta": example(meta().dump_fields)}
         sample["message"] = self.answer.message
-        schema = envelope(self.answer.schema, self.answer.many)
+        schema = envelope(self.answer.schema, meta)
         return {JSON: {"schema": schema, "example": sample}}
+
+    def _meta(self) -> type[Schema] | None:
+        if self.answer.feed:
+            return FeedMetaSchema
+        return ListMetaSchema if self.answer.many else None
 
 
 def file_content(media_types: Iterable[str]) -> dict[str, Any]:

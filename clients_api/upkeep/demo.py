@@ -1,7 +1,7 @@
 """Demo data: made-up customers from all over the world, the same for the same seed.
 
 The names are a list of our own, since what a seed gives must not change with a library. Times are
-written over with ones that are given by the seed as well.
+given by the seed as well.
 """
 
 # ruff: noqa: RUF001 - letters of many scripts, some of which look alike
@@ -11,13 +11,12 @@ from __future__ import annotations
 import datetime
 import random
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import peewee
-
-from clients_api.models import ApiKey, Category, Client, Contact, CustomField, Tag, TeamMember
-from clients_api.models.base import timestamp
-from clients_api.models.user import ADMINISTRATOR, STAFF, User
+from clients_api.models import ApiKey, Category, Client, Contact, CustomField, TeamMember
+from clients_api.models.base import at, now
+from clients_api.models.queries.record import Record
+from clients_api.models.user import ADMINISTRATOR, STAFF
 
 KEY = "dev"
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
@@ -125,23 +124,23 @@ def fill(count: int, seed: int) -> Iterator[int]:
     chance = random.Random(seed)  # nosec B311 # the same for the same seed
     companies = [(place, name) for place in PLACES for name in place.companies]
     chance.shuffle(companies)
-    categories = [Category.default_id(), *_set_the_stage()]
+    with at(START):
+        categories = [Category.default_id(), *_set_the_stage()]
     step = PERIOD / max(1, count)
     for number in range(count):
         place, name = companies[number % len(companies)]
         if number >= len(companies):
             name += f" {number // len(companies) + 1}"
-        id = _add_client(chance, number + 1, place, name, chance.choice(categories))
-        created = START + (number + chance.random()) * step
-        _set_times(Client, Client.id == id, created, created + chance.random() * step)
-        _set_times(User, User.client == id, created)
+        moment = START + (number + chance.random()) * step
+        with at(moment):
+            client = _add_client(chance, number + 1, place, name, chance.choice(categories))
+        with at(moment + chance.random() * step):
+            _change_client(chance, client)
         yield number
-    for model in (ApiKey, Category, CustomField, Tag):
-        _set_times(model, None, START)
-    _set_times(User, User.client.is_null(), START)
 
 
 def _set_the_stage() -> list[int]:
+    Category.update_row(Category.default_id(), created=now(), updated=now())
     ApiKey.issue(name="demo", key=KEY)
     CustomField.create(name="account_code", title="Account code", type="text")
     CustomField.create(name="plan", title="Plan", type="dropdown", options=PLANS)
@@ -165,7 +164,7 @@ def _set_the_stage() -> list[int]:
 
 def _add_client(
     chance: random.Random, number: int, place: Place, name: str, category_id: int
-) -> int:
+) -> Record:
     code, plan = (field.id for field in CustomField.definitions())
     owner, *others = chance.sample(place.names, k=chance.randint(1, 3))
     client = Client.register(
@@ -188,24 +187,16 @@ def _add_client(
             client_id=client["id"],
             job_position=chance.choice(POSITIONS),
         )
+    return client
+
+
+def _change_client(chance: random.Random, client: Record) -> None:
     if chance.random() < SUSPENDED_SHARE:
         Client.change_status(client["id"], "suspended")
     if chance.random() < OWNERLESS_SHARE:
         Contact.remove(client["owner_id"])
-    return client["id"]
 
 
 def _person(name: str, email: str) -> dict[str, str]:
     first_name, last_name = name.split(" ")
     return {"first_name": first_name, "last_name": last_name, "email": email}
-
-
-def _set_times(
-    model: type[peewee.Model],
-    where: Any,
-    created: datetime.datetime,
-    updated: datetime.datetime | None = None,
-) -> None:
-    times = {"created": timestamp(created), "updated": timestamp(updated or created)}
-    query = model.update(times)
-    (query if where is None else query.where(where)).execute()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import flask
 import orjson
 
+from clients_api.models.events.reading import Feed
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
@@ -39,6 +40,7 @@ class Answer(NamedTuple):
     schema: type[Schema]
     message: str
     many: bool = False
+    feed: bool = False  # many, that are read on from a position
     location: bool = False  # of the new record, in the header
     includes: Mapping[str, Include] = {}
     secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
@@ -75,6 +77,19 @@ class Answerer:
         if page.links:
             address = routing.root(request) + quote(request.path)
             response.headers["Link"] = link_header(address, request.query_string, page.links)
+        return response
+
+    def feed(self, request: Any, feed: Feed) -> flask.Response:
+        shaped = shape(self._answer.schema, feed.columns)
+        meta = {"next": str(feed.next), "more": feed.more}
+        data = [shaped(row) for row in feed.rows]
+        payload = orjson.dumps({"data": data, "meta": meta, "message": self._answer.message})
+        tag = conditional.entity_tag(payload)
+        if conditional.is_unchanged(request, tag):
+            response = Response(status=304)
+        else:
+            response = _json(payload, self._answer.status)
+        response.headers["ETag"] = f'"{tag}"'
         return response
 
     def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:

@@ -14,6 +14,7 @@ import flask
 import peewee
 
 from clients_api.models.engines import sqlite
+from clients_api.models.events import Actor
 from clients_api.models.key import LAST_USED_STEP, SCOPES, ApiKey, Identity, use_is_stale
 
 from . import current_app
@@ -31,11 +32,12 @@ class Caller(NamedTuple):
     """Whom a request comes from.
 
     `name` tells callers apart where something is counted or kept for each: the prefix of a key,
-    or what a host's own login makes of it.
+    or what a host's own login makes of it. `actor` is what events call it.
     """
 
     name: str
     scope: str
+    actor: Actor
 
     def may(self, scope: str) -> bool:
         """Tell whether the caller's scope includes `scope`."""
@@ -60,7 +62,7 @@ class KeyAuthenticator:
             return None
         if use_is_stale(identity.last_used):
             self._note_use(identity)
-        return Caller(identity.prefix, identity.scope)
+        return Caller(identity.prefix, identity.scope, Actor("key", identity.id, identity.name))
 
     def _note_use(self, identity: Identity) -> None:
         now = time.monotonic()
@@ -108,7 +110,8 @@ class HostAuthenticator:
         if scope not in SCOPES:
             raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
         # Who has no name is one caller with all others of that scope.
-        return Caller(f"host:{scope}" if name is None else f"host:user:{name}", scope)
+        called = f"host:{scope}" if name is None else f"host:user:{name}"
+        return Caller(called, scope, Actor("host", None, None if name is None else str(name)))
 
 
 def _is_forged(request: flask.Request) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
-from clients_api.models.errors import BadFile, Conflict, NotFound
+from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
 
 from . import current_app, request
 
@@ -88,6 +88,8 @@ def _refusal(error: Exception) -> Refused:
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
             return Refused(HTTPStatus.CONFLICT, str(error))
+        case Gone():
+            return Refused(HTTPStatus.GONE, str(error))
         case HTTPException():
             return _http(error)
         case migrating.NotMigrated():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import flask
 import orjson
 
 from clients_api.models.errors import Invalid
+from clients_api.models.events import Position, acting
+from clients_api.models.events.reading import Feed
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.openapi.operations import OperationDocs
@@ -106,12 +108,20 @@ class Operation(OperationDocs):
         if key is not None:
             return self._run_once(app, request, path, caller.name, key)
         call = self._load(app, request, path)
-        with self._writing(app):
-            return self._run(call)
+        with self._writing(app, request):
+            return self._change(call)
 
-    def _writing(self, app: Any) -> AbstractContextManager[None]:
+    @contextmanager
+    def _writing(self, app: Any, request: Any) -> Iterator[None]:
         # A file has come a long way, and is rare: it may wait where others are sent away.
-        return app.database.writing(patiently=bool(self.file_types))
+        writing = app.database.writing(patiently=bool(self.file_types))
+        with acting(request.caller.actor, request.id), writing:
+            yield
+
+    def _change(self, call: Call) -> flask.Response:
+        response = self._run(call)
+        response.headers["Event-Position"] = str(Position.newest())
+        return response
 
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
         return Call(app, request, path, *self._loader.load(request, path))
@@ -126,13 +136,13 @@ class Operation(OperationDocs):
             if response is not None:
                 return response
             call = self._load(app, request, path)
-            with self._writing(app):
+            with self._writing(app, request):
                 # Another process may have been faster while this one waited for the lock.
                 response = repeats.stored(caller, key, asked)
                 if response is not None:
                     request.ignored = ()  # the stored answer says it
                     return response
-                response = self._run(call)
+                response = self._change(call)
                 repeats.keep(caller, key, asked, request, response, self.answer.secret)
             return response
 
@@ -154,6 +164,8 @@ class Operation(OperationDocs):
             raise unprocessable(self.body.sentences(error.rules)) from error
         if isinstance(result, flask.Response):
             return result
+        if isinstance(result, Feed):
+            return self._answerer.feed(call.request, result)
         if isinstance(result, Selection):
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)

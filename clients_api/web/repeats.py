@@ -23,7 +23,7 @@ from .messages import ignored_header
 
 WAIT_SECONDS = 5
 LENGTH = 255
-KEPT_HEADERS = ("Location", "ETag")
+KEPT_HEADERS = ("Location", "ETag", "Event-Position")
 
 
 class Repeats:

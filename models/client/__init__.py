@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import peewee
 
-from clients_api.models.base import BaseModel, now
+from clients_api.models import events
+from clients_api.models.base import now
 from clients_api.models.category import Category
-from clients_api.models.changes import note, note_deleted
 from clients_api.models.custom_field import CustomValue
-from clients_api.models.errors import Invalid, NotFound
+from clients_api.models.errors import Invalid
 from clients_api.models.mail import Mail
 from clients_api.models.queries.composing import Condition
 from clients_api.models.queries.folding import address_key, fold, plain
@@ -21,48 +22,23 @@ from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.models.queries.words import details
 from clients_api.models.tag import ClientTag
+from clients_api.models.user import User
 
 from . import ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
+from .stored import ClientTotal, StoredClient
 from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
 NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
+OWNER = ("owner_id", "owner_name")
 DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
 
 
-class Client(BaseModel):
-    company_name = peewee.TextField()
-    name_key = peewee.TextField(index=True)
-    description = peewee.TextField(null=True)
-    status = peewee.TextField(index=True)
-    phone = peewee.TextField(null=True)
-    website = peewee.TextField(null=True)
-    vat = peewee.TextField(null=True)
-    category = peewee.ForeignKeyField(Category, on_delete="RESTRICT", backref="+", index=False)
-    billing_street = peewee.TextField(null=True)
-    billing_city = peewee.TextField(null=True)
-    billing_state = peewee.TextField(null=True)
-    billing_zip = peewee.TextField(null=True)
-    billing_country = peewee.TextField(null=True)
-    billing_invoice_due_days = peewee.IntegerField(null=True)
-    shipping_street = peewee.TextField(null=True)
-    shipping_city = peewee.TextField(null=True)
-    shipping_state = peewee.TextField(null=True)
-    shipping_zip = peewee.TextField(null=True)
-    shipping_country = peewee.TextField(null=True)
-    created = peewee.TextField(index=True)
-    updated = peewee.TextField(index=True)
-    words = peewee.TextField(null=True)
-
+class Client(StoredClient):
     class Meta:
-        indexes = tuple(
-            ((first, second), False)
-            for first in ("status", "category")
-            for second in ("name_key", "status", "created", "updated")
-            if first != second
-        )
+        table_name = "client"
 
     @classmethod
     def find(cls, id: int | None) -> Record:
@@ -129,7 +105,7 @@ class Client(BaseModel):
         CustomValue.assign(id, custom or {})
         if send_email == "yes":
             Mail.queue_welcome(email, first_name, last_name, name)
-        return cls.find(id)
+        return cls._registered(id, moment)
 
     @classmethod
     def register_ownerless(
@@ -143,21 +119,31 @@ class Client(BaseModel):
     ) -> Record:
         """Make a client without users, like one whose owner was deleted. Raises Invalid."""
         category_id = category_id or Category.default_id()
+        moment = now()
         try:
-            id = cls._add(company_name, category_id, now(), **columns)
+            id = cls._add(company_name, category_id, moment, **columns)
         except peewee.IntegrityError as error:
             raise Invalid(category_id="exists") from error
         ClientTag.append(id, tags or ())
         CustomValue.assign(id, custom or {})
-        return cls.find(id)
+        return cls._registered(id, moment)
 
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
         columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
         columns["words"] = _words(columns)
         columns |= {"created": moment, "updated": moment}
-        note(moment)
         return cls.insert_row(**{"status": "active", **columns})
+
+    @classmethod
+    def _registered(cls, id: int, moment: str) -> Record:
+        client = cls.find(id)
+        cls._tell("created", id, events.created(client), moment)
+        return client
+
+    @classmethod
+    def _tell(cls, action: str, id: int | None, changes: events.Changes, moment: str) -> None:
+        events.write(events.CLIENT, action, id, changes, time=moment, client_id=id)
 
     @classmethod
     def exists(cls, id: int) -> bool:
@@ -182,85 +168,98 @@ class Client(BaseModel):
 
         Raises NotFound, and Invalid for an unknown category. No category means the default one.
         """
-        if "company_name" in columns:
-            columns["name_key"] = plain(columns["company_name"])
+        names = [*columns]
         if "category_id" in columns:
             columns["category_id"] = columns["category_id"] or Category.default_id()
-        if given := columns.keys() & set(DETAILS):
-            kept = len(given) < len(DETAILS) and _details.one(id)
-            columns["words"] = _words({**dict(zip(DETAILS, kept or (), strict=False)), **columns})
-        cls._update(id, **columns)
+            names.append("category_name")
+        if columns.keys() & set(DETAILS):
+            names += [name for name in DETAILS if name not in columns]
+        if custom:
+            names.append("custom_fields")
+        before = reader.find(id, tuple(names))
+        if not events.differing(before, columns):
+            columns = {}
+        if "company_name" in columns:
+            columns["name_key"] = plain(columns["company_name"])
+        if columns.keys() & set(DETAILS):
+            columns["words"] = _words({**before, **columns})
         CustomValue.assign(id, custom or {})
-        return cls.find(id)
+        return cls._changed(id, before, columns)
 
     @classmethod
     def change_status(cls, id: int | None, status: str) -> Record:
         """Make a client `active` or `suspended`. Raises NotFound."""
-        cls._update(id, status=status)
-        return cls.find(id)
+        before = reader.find(id, ("status",))
+        return cls._changed(id, before, events.differing(before, {"status": status}))
 
     @classmethod
     def change_owner(cls, id: int | None, owner: int | None) -> Record:
         """Make one of a client's users its only owner. Raises NotFound, and Invalid for others."""
-        cls._update(id)
+        before = reader.find(id, OWNER)
         ownership.change_owner(id, owner)
-        return cls.find(id)
+        return cls._changed(id, before)
+
+    @classmethod
+    def give_owner(cls, id: int, *, first_name: str, last_name: str, email: str) -> Record:
+        """Make the owner of a client that has none, as `register` does. Raises IntegrityError."""
+        ownership.create_owner(id, first_name, last_name, email, now())
+        return cls._changed(id, Record(OWNER, (None, None)))
 
     @classmethod
     def replace_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
         """Make `titles` the tags of a client, in this order. Raises NotFound."""
-        cls._update(id)
+        before = reader.find(id, ("tags",))
         ClientTag.replace_all(id, titles)
-        return cls.find(id)
+        return cls._changed(id, before)
 
     @classmethod
     def add_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
         """Add tags to a client. Raises NotFound, and Invalid for more than a client may have."""
-        cls._update(id)
+        before = reader.find(id, ("tags",))
         ClientTag.add(id, titles)
-        return cls.find(id)
+        return cls._changed(id, before)
 
     @classmethod
     def take_tag(cls, id: int | None, title: str) -> Record:
         """Take one tag off a client. Raises NotFound for the client and for the tag."""
-        cls._update(id)
+        before = reader.find(id, ("tags",))
         ClientTag.take(id, title)
-        return cls.find(id)
+        return cls._changed(id, before)
 
     @classmethod
     def remove(cls, id: int | None) -> Record:
         """Delete a client with its users, tag links and values, and return what it was."""
         client = cls.find(id)
+        moment = now()
+        User.vanish(id, moment)
         cls.delete_row(id)
-        note_deleted(client)
+        cls._tell("deleted", id, events.deleted(client), moment)
         return client
 
     @classmethod
-    def touch(cls, id: int) -> None:
-        """Move the time of a client's last change."""
-        cls._update(id)
+    def owner_changed(cls, id: int, former: Mapping[str, Any]) -> None:
+        """Note that a client's owner has another name now, or is no more. In: who it was."""
+        cls._changed(id, Record(OWNER, (former["id"], former["name"])))
 
     @classmethod
-    def _update(cls, id: int | None, **columns: Any) -> None:
-        columns["updated"] = now()
+    def _changed(
+        cls, id: int | None, before: Record, columns: Mapping[str, Any] = MappingProxyType({})
+    ) -> Record:
+        """Write columns, and the event of what has changed; return what the client is now.
+
+        In: what it was, as far as it may have changed; and those columns that are to change. Where
+        there is none, something else may have changed that it shows. Raises Invalid.
+        """
+        if not columns and not events.updated(before, reader.find(id, before.columns)):
+            return cls.find(id)
+        moment = now()
         try:
-            changed = id and cls.update_row(id, **columns)
+            cls.update_row(id, **columns, updated=moment)
         except peewee.IntegrityError as error:
             raise Invalid(category_id="exists") from error
-        if not changed:
-            raise NotFound("client")
-        note(columns["updated"])
-
-
-class ClientTotal(BaseModel):
-    """How many clients there are by status and category; triggers keep it."""
-
-    status = peewee.TextField()
-    category_id = peewee.IntegerField()
-    count = peewee.IntegerField()
-
-    class Meta:
-        primary_key = peewee.CompositeKey("status", "category_id")
+        client = cls.find(id)
+        cls._tell("updated", id, events.updated(before, client), moment)
+        return client
 
 
 def default_name(first_name: str, last_name: str) -> str:
@@ -289,8 +288,3 @@ reader = Reader(
 @prepared
 def _exists(id):
     return Client.select(Client.id).where(Client.id == id)
-
-
-@prepared
-def _details(id):
-    return Client.select(*(getattr(Client, name) for name in DETAILS)).where(Client.id == id)

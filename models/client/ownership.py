@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import peewee
 
-from clients_api.models.base import now
 from clients_api.models.errors import Invalid
 from clients_api.models.queries.folding import address_key
 from clients_api.models.queries.prepared import prepared
@@ -33,16 +32,18 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
         holder = _holder.one(address_key(email))
         if holder is None or holder[0] != "contact":
             raise
-        _promote(client_id, holder[-1])
-        User.change(holder[-1], first_name=first_name, last_name=last_name)
+        owner = {"type": "client", "client_id": client_id, "account_owner": "yes"}
+        User.change(holder[-1], **owner, first_name=first_name, last_name=last_name)
 
 
 def change_owner(client_id: int | None, user_id: int | None) -> None:
     """Make one of a client's users its only owner. Raises Invalid for anybody else."""
-    moment = now()
-    _disown(moment, client_id)
-    if not _own(moment, user_id, client_id).rowcount:
+    if not _belongs.one(user_id, client_id):
         raise Invalid(owner="exists")
+    former = _owner.scalar(client_id)
+    if former not in (None, user_id):
+        User.change(former, account_owner="no")
+    User.change(user_id, account_owner="yes")
 
 
 def owned_by(email: str) -> tuple[int, int] | None:
@@ -87,12 +88,6 @@ def is_taken(email: str) -> bool:
 
 
 @prepared
-def _promote(client_id, id):
-    owner = {User.type: "client", User.client: client_id, User.account_owner: "yes"}
-    return User.update(owner).where(User.id == id)
-
-
-@prepared
 def _holder(key):
     return User.select(User.type, User.account_owner, User.client, User.id).where(
         User.email_key == key
@@ -108,14 +103,7 @@ def _owner(client_id):
 
 
 @prepared
-def _disown(moment, id):
-    return User.update({User.account_owner: "no", User.updated: moment}).where(
-        User.client == id, User.account_owner == "yes"
-    )
-
-
-@prepared
-def _own(moment, owner, id):
-    return User.update({User.account_owner: "yes", User.updated: moment}).where(
-        User.id == owner, User.client == id, User.status != "deleted"
+def _belongs(user_id, client_id):
+    return User.select(User.id).where(
+        User.id == user_id, User.client == client_id, User.status != "deleted"
     )

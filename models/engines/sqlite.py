@@ -19,6 +19,7 @@ from peewee import sqlite3  # Python's, or that of the package pysqlite3 where i
 
 from .known import Known
 from .turns import Turns
+from .written import Written
 
 BUSY_SECONDS = 10
 TRY_AGAIN_SECONDS = 0.0005
@@ -54,9 +55,7 @@ class Database(peewee.SqliteDatabase):
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
         self.on_stale: Callable[[], None] | None = None  # called once, where somebody can renew it
-        # Asked as each transaction that writes begins: what is to hear, when it is committed, of
-        # what the models have noted in it; None where nobody wants to know.
-        self.observe: Callable[[], Any] = lambda: None
+        self.on_commit: Callable[[Any], None] | None = None  # told what events were written
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -93,9 +92,9 @@ class Database(peewee.SqliteDatabase):
         return Known() if self.connection().in_transaction else self._of_thread.known
 
     @property
-    def changes(self) -> Any:
-        """What notes the changes of this thread's transaction; None where nobody wants to know."""
-        return getattr(self._of_thread, "changes", None)
+    def written(self) -> Written | None:
+        """Which events this thread's transaction has written; None where none is open."""
+        return getattr(self._of_thread, "written", None)
 
     def begin(self, lock_type: str | None = None, deadline: float | None = None) -> None:
         """Begin a transaction; where another process writes, try again and again.
@@ -119,29 +118,31 @@ class Database(peewee.SqliteDatabase):
         self.turns.places = max(1, threads - 2)
 
     @contextmanager
-    def writing(self, *, patiently: bool = False) -> Iterator[None]:
+    def writing(self, *, patiently: bool = False, kept: bool = True) -> Iterator[None]:
         """Run one transaction that writes; the threads of this process wait for each other.
 
         SQLite lets whoever waits try again after pauses, and takes the first that happens to try:
         of many that wait, some would not get their turn in time. Raises what `is_busy` knows; at
         once where so many wait in vain that none would be left to read, unless this is to be done
-        `patiently`.
+        `patiently`. What is not to be `kept` is tried, and undone as a whole.
         """
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
         if not self.turns.take(deadline, patiently):
             raise Busy("Others are writing")
-        changes = self._of_thread.changes = self.observe()
+        written = self._of_thread.written = Written()
         try:
-            with self.atomic(deadline=deadline):
+            with self.atomic(deadline=deadline) as transaction:
                 yield
+                if not kept:
+                    transaction.rollback()
         except ERRORS as error:
             self._renew_if_stale(error)
             raise
         finally:
-            self._of_thread.changes = None
+            self._of_thread.written = None
             self.turns.end()
-        if changes is not None:
-            changes.committed()  # not sooner: whoever hears of it may want to write
+        if kept and written.first is not None and self.on_commit is not None:
+            self.on_commit(written)  # not sooner: whoever hears of it may want to write
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:
@@ -183,6 +184,8 @@ class Database(peewee.SqliteDatabase):
 
         To roll back what is gone would be an error, and hide the one that says why.
         """
+        if self.written is not None:
+            self.written.forget()
         if self.connection().in_transaction:
             super().rollback()
 

@@ -95,8 +95,10 @@ class Composer:
         self.total = Prepared(self._compose_total)
         self.size = Prepared(self._compose_size)
 
-    def _compose_by_id(self, id: Any) -> peewee.Query:
-        return self._rows().where(self.id == id, *self._scope)
+    def _compose_by_id(self, id: Any, *, only: tuple[str, ...] = ()) -> peewee.Query:
+        selected = [self._selected[self.columns.index(name)] for name in only]
+        rows = self._join(self.model.select(*selected)) if only else self._rows()
+        return rows.where(self.id == id, *self._scope)
 
     def _rows(self, *more: Any) -> peewee.ModelSelect:
         return self._join(self.model.select(*self._selected, *more))

@@ -15,12 +15,15 @@ from .selection import Selection
 class Reader(Composer):
     """Reads records: what a model offers to whoever looks for some."""
 
-    def find(self, id: int | None) -> Record:
-        """Return the record of that id. Raises NotFound; None is the id of no record."""
-        row = None if id is None else self.by_id.one(id)
+    def find(self, id: int | None, only: tuple[str, ...] = ()) -> Record:
+        """Return the record of that id, or `only` some columns of it.
+
+        Raises NotFound; None is the id of no record.
+        """
+        row = None if id is None else self.by_id.one(id, only=only)
         if row is None:
             raise NotFound(self.noun)
-        return Record(self.columns, row)
+        return Record(only or self.columns, row)
 
     def select(self, conditions: Iterable[Condition] = ()) -> Selection:
         """Return the records that meet `conditions`, pairs of a filter's name and its values."""

@@ -21,6 +21,9 @@ class Record(Mapping[str, Any]):
         except ValueError:
             raise KeyError(name) from None
 
+    def items(self) -> Any:  # what Mapping offers would look for each name anew
+        return zip(self.columns, self.values_, strict=True)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 

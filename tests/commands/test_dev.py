@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,8 +49,12 @@ def fill(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 def _rows(app: Service) -> list[str]:
-    """Return the whole database as SQL, but for the times at which it was migrated."""
+    """Return the whole database as SQL, but for the times at which it was migrated.
+
+    Nor what tells the events of one database from those of another.
+    """
     lines = app.database.connection().iterdump()
+    lines = (re.sub(r",'[0-9a-f]{8}'\);$", ");", line) for line in lines)
     return [line for line in lines if not line.startswith('INSERT INTO "schema_migration"')]
 
 

@@ -157,7 +157,7 @@ FIELDS = {
     "notes": ("paragraph", "Long."),
     "level": ("number", 3),
     "rate": ("decimal", 1.5),
-    "since": ("date", "2026-01-31"),
+    "joined": ("date", "2026-01-31"),
     "vip": ("checkbox", "yes"),
     "grade": ("dropdown", "gold"),
 }
@@ -207,7 +207,14 @@ class Checker:
         assert status in operation["responses"], (method, path, status)
         self.seen.add((method, template, status))
         documented = resolve(self.spec, operation["responses"][status])
-        for name in ("ETag", "Location", "Link", "Retry-After", "WWW-Authenticate"):
+        for name in (
+            "ETag",
+            "Location",
+            "Link",
+            "Event-Position",
+            "Retry-After",
+            "WWW-Authenticate",
+        ):
             if name in response.headers:
                 assert name in documented.get("headers", {}), (method, path, status, name)
         if response.get_data():
@@ -301,6 +308,14 @@ def call_keys(call):
     return call("POST", "/keys", {"name": "n", "scope": "read"})["data"]["key"]
 
 
+def call_events(call, client):
+    for query in ("", "?after=now", "?order=desc&type=client.*", "?after=9-00000000", "?limit=0"):
+        call("GET", f"/events{query}")
+    call("GET", "/events/1")
+    call("GET", "/events/999")
+    call("GET", f"/clients/{client['id']}/history")
+
+
 def test_every_answer_is_as_documented(api, anonymous):
     define_fields(api)
     checker = Checker(api)
@@ -310,6 +325,7 @@ def test_every_answer_is_as_documented(api, anonymous):
     call_contacts(call, client)
     call_categories_and_team(call)
     call_tags_and_custom_fields(call)
+    call_events(call, client)
     path = f"/clients/{client['id']}"
     Checker(Caller(api.app, call_keys(call))).call("DELETE", path)  # 403
     call("DELETE", path)

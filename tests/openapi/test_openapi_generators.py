@@ -148,12 +148,12 @@ def test_a_client_has_its_contacts_by_include_and_custom_fields_as_they_are_answ
     assert custom["required"] == list(kinds)
     text = ["string", "null"]
     assert kinds == {
-        **dict.fromkeys(("code", "notes", "since", "grade"), text),
+        **dict.fromkeys(("code", "notes", "joined", "grade"), text),
         "level": ["integer", "null"],
         "rate": ["number", "null"],
         "vip": None,
     }
-    assert custom["properties"]["since"]["format"] == "date"
+    assert custom["properties"]["joined"]["format"] == "date"
     assert custom["properties"]["vip"]["anyOf"][0]["enum"] == ["yes", "no"]
 
 

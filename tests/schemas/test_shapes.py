@@ -13,12 +13,14 @@ from marshmallow import fields
 from clients_api import blueprints
 from clients_api.models import Client, category, client, contact, custom_field, key, tag, team
 from clients_api.models.engines.current import using
+from clients_api.models.events import reading
 from clients_api.models.queries.record import Record
-from clients_api.schemas.base import DeletedRecordSchema, Group, JSONText, Schema, shape
+from clients_api.schemas.base import Computed, DeletedRecordSchema, Group, JSONText, Schema, shape
 from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
+from clients_api.schemas.event import EventSchema
 from clients_api.schemas.exchange import ImportReportSchema
 from clients_api.schemas.key import CreatedKeySchema, KeySchema
 from clients_api.schemas.tag import ClientTagSchema
@@ -33,6 +35,7 @@ SHAPES = {
     CustomFieldSchema: custom_field.reader.columns,
     KeySchema: key.reader.columns,
     CreatedKeySchema: (*key.reader.columns, "key"),
+    EventSchema: reading.reader.columns,
     DeletedRecordSchema: ("id",),
 }
 MADE_OF_NO_ROW = {Schema, ImportReportSchema}
@@ -47,7 +50,7 @@ def leaves(schema):
             inner, more = leaves(field.schema)
             found |= inner
             nullable |= more | ({field.key} if field.key else set())
-        else:
+        elif not isinstance(field, Computed):
             found[field.attribute or name] = field
     return found, nullable
 
@@ -68,6 +71,10 @@ class Rows:
         return tuple(self._value(name) for name in self._columns)
 
     def _value(self, name):
+        if name == "changes":
+            names = ("status", "billing_city", "custom_fields.code")
+            changes = {name: [self._json_value(), self._json_value()] for name in names}
+            return self._draw.choice([None, json.dumps(changes)])
         field = self._fields.get(name)
         draw = self._draw
         nullable = name in self._nullable or (field is not None and field.allow_none)

@@ -23,6 +23,7 @@ SCOPES = {
     "tags": ("read", "write"),
     "custom-fields": ("read", "admin"),
     "keys": ("admin", "admin"),
+    "events": ("read", "write"),
     "metrics": ("admin", "admin"),
 }
 RANK = {"read": 0, "write": 1, "admin": 2}

@@ -28,15 +28,13 @@ export function timeline(query) {
   const list = h("ol.events");
   const more = h("button.quiet", { click: read }, "Earlier");
   const place = h("div", list, more);
-  const shown = new Set();
-  let until;
+  let before;
   async function read() {
-    const { data, meta } = await call("GET", "/events", { query: { ...query, order: "desc", limit: LIMIT, until } });
-    list.append(...data.filter(({ id }) => !shown.has(id)).map(line));
-    data.forEach(({ id }) => shown.add(id));
-    until = data.at(-1)?.time;
-    more.hidden = data.length < LIMIT && !meta.more;
-    if (!shown.size) place.replaceChildren(h("p.soft", "Nothing yet."));
+    const { data, meta } = await call("GET", "/events", { query: { ...query, order: "desc", limit: LIMIT, before } });
+    list.append(...data.map(line));
+    before = meta.next;
+    more.hidden = !meta.more;
+    if (!list.firstChild) place.replaceChildren(h("p.soft", "Nothing yet."));
   }
   read();
   return place;

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Any
 
-from .fields import String
+from . import String
 
 
 class Word(String):

@@ -1,0 +1,77 @@
+"""Events: what has changed, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clients_api.models import Client
+from clients_api.models.errors import NotFound
+from clients_api.models.events import Position, reading
+from clients_api.models.events.reading import Feed
+from clients_api.schemas.event import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    EventListQuerySchema,
+    EventSchema,
+    HistoryQuerySchema,
+)
+from clients_api.web import request
+from clients_api.web.api import Blueprint
+from clients_api.web.errors import unprocessable
+from clients_api.web.operation import Resource
+
+blp = Blueprint(
+    "events",
+    __name__,
+    resource=Resource("event", EventSchema, lambda id: reading.find(id, secret=True)),
+    description="What has changed, in order, and who changed it.",
+)
+
+
+@blp.get("/events")
+@blp.arguments(EventListQuerySchema, location="query")
+@blp.response(200, EventSchema, message="Events retrieved successfully.", feed=True)
+def list_events(query):
+    """List events, the oldest first, from a position on."""
+    descending = query.pop("order", "asc") == "desc"
+    return _feed(query, descending)
+
+
+@blp.get("/events/<id:id>")
+@blp.response(200, EventSchema, message="Event retrieved successfully.")
+def get_event(id):
+    """Get an event."""
+    return reading.find(id, secret=_may_see_secret())
+
+
+@blp.get("/clients/<id:id>/history")
+@blp.arguments(HistoryQuerySchema, location="query")
+@blp.response(200, EventSchema, message="Events retrieved successfully.", feed=True)
+def get_client_history(query, id):
+    """List the events of a client, the newest first; also of one that was deleted."""
+    if not Client.exists(id) and not reading.has_history(id):
+        raise NotFound("client")
+    return _feed({**query, "client_id": id}, descending=True)
+
+
+def _feed(query: dict[str, Any], descending: bool) -> Feed:
+    limit = min(query.pop("limit", LIMIT_DEFAULT), LIMIT_MAX)
+    query["undo"] = query.pop("undo", "no") == "yes"
+    if wrong := query.keys() & {"after" if descending else "before"}:
+        # One reads on, the other back.
+        order = "asc" if descending else "desc"
+        raise unprocessable({n: [f"The {n} parameter needs the order {order}."] for n in wrong})
+    after = query.pop("after", "")
+    if after == "now":
+        return Feed(reading.reader.columns, [], Position.newest(), False)
+    return reading.feed(
+        limit=limit,
+        secret=_may_see_secret(),
+        after=after or None,
+        descending=descending,
+        **query,
+    )
+
+
+def _may_see_secret() -> bool:
+    return request.caller.may("admin")

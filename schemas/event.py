@@ -1,0 +1,191 @@
+"""Events: what goes out of the log, in the words of the API, and what is asked of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from marshmallow import fields
+
+from clients_api.models import events
+from clients_api.models.events import Position
+from clients_api.models.events.reading import ANY
+
+from .base import AnswerSchema, Computed, Group, QuerySchema, Schema, moment, text
+from .category import CategorySchema
+from .client import ClientSchema
+from .contact import ContactSchema
+from .custom_field import CustomFieldSchema
+from .fields import Array, Choice, Integer, String, Timestamp, YesNo
+from .key import KeySchema
+from .metadata import told
+from .tag import ClientTagSchema
+from .team import TeamMemberSchema
+
+SCHEMAS: dict[str, type[Schema]] = {
+    events.CLIENT: ClientSchema,
+    events.CONTACT: ContactSchema,
+    events.CATEGORY: CategorySchema,
+    events.TEAM_MEMBER: TeamMemberSchema,
+    events.TAG: ClientTagSchema,
+    events.CUSTOM_FIELD: CustomFieldSchema,
+    events.KEY: KeySchema,
+}
+LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+
+
+def _paths(schema: Any, above: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in schema.dump_fields.items():
+        if isinstance(field, Group):
+            yield from _paths(field.schema, f"{name}.")
+        else:
+            yield field.attribute or name, above + name
+
+
+PATHS = {object: dict(_paths(schema())) for object, schema in SCHEMAS.items()}
+
+
+def _changes(object: str, text: str | None) -> dict[str, list[Any]] | None:
+    """Return changes by the names that members have in the API. In: those by column, as JSON."""
+    if text is None:
+        return None
+    paths = PATHS.get(object, {})
+    return {paths.get(name, name): pair for name, pair in orjson.loads(text).items()}
+
+
+class EventActorRefSchema(AnswerSchema):
+    """Who made a change."""
+
+    type = fields.String(
+        attribute="actor_type",
+        metadata=told("What it is.", "key", enum=["key", "host", "command"]),
+    )
+    id = fields.Integer(
+        attribute="actor_id", allow_none=True, metadata=told("The id of the key.", 3)
+    )
+    name = text("What it is called.", "Zapier", attribute="actor_name")
+
+
+class EventSchema(AnswerSchema):
+    """A change of a record."""
+
+    id = fields.Integer(metadata=told("The id of the event; a later one has a higher.", 1042))
+    position = fields.String(
+        metadata=told("Its place in the log, for `after` and `before`.", "1042-9f3a21c4")
+    )
+    type = fields.String(metadata=told("What happened to what.", "client.updated"))
+    time = moment("When it happened (UTC).", "2026-06-15T09:30:00.000000Z")
+    object = fields.String(
+        metadata=told("What kind of record has changed.", "client", enum=list(events.OBJECTS))
+    )
+    object_id = fields.Integer(metadata=told("The id of the record.", 12))
+    client_id = fields.Integer(
+        allow_none=True, metadata=told("The client to whose history it belongs.", 12)
+    )
+    actor = Group(EventActorRefSchema)
+    request_id = text("The X-Request-ID of the call.", "5f2c9a1e0b7d4c63")
+    changes = Computed(
+        "object",
+        "changes",
+        make=_changes,
+        allow_none=True,
+        metadata=told(
+            "Before and after of each member that changed; null where it was erased.",
+            {"status": ["active", "suspended"]},
+            type="object",
+        ),
+    )
+    clients = fields.Integer(
+        allow_none=True,
+        metadata=told("Of how many clients it changed something too.", None),
+    )
+    undoes = fields.Integer(
+        allow_none=True, metadata=told("The id of the event that it takes back.", None)
+    )
+    erased = Computed(
+        "changes",
+        make=lambda changes: changes is None,
+        metadata=told("Whether what it told was erased for good.", False, type="boolean"),
+    )
+
+
+class FeedMetaSchema(AnswerSchema):
+    """Where a list of events goes on."""
+
+    next = fields.String(
+        metadata=told(
+            "The `after` to read on from; of a descending list, the `before`.", "1042-9f3a21c4"
+        )
+    )
+    more = fields.Boolean(metadata=told("Whether there are more already.", False))
+
+
+class EventPosition(String):
+    """A position in the log."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        value = super()._deserialize(value, attr, data, **kwargs)
+        found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", value)
+        if not found:
+            raise self.make_error("format")
+        return Position(int(found[1]), found[2])
+
+
+class FeedStart(EventPosition):
+    """A position in the log; empty for the oldest event that is kept, `now` for none yet."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return value if value in ("", "now") else super()._deserialize(value, attr, data, **kwargs)
+
+
+class EventType(String):
+    """The type of an event, either part of which may be `*`."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        value = super()._deserialize(value, attr, data, **kwargs)
+        object, _, action = value.partition(".")
+        if object not in (*events.OBJECTS, ANY) or action not in (*events.ACTIONS, ANY):
+            raise self.make_error("choice")
+        return object, action
+
+
+class HistoryQuerySchema(QuerySchema):
+    """Which events of a client are wanted."""
+
+    descending = True
+
+    before = EventPosition(metadata=told("Only older ones; `meta.next` of the last answer."))
+    limit = Integer(
+        min=1,
+        metadata=told(f"Events a page, {LIMIT_DEFAULT} if not given, {LIMIT_MAX} at most.", 100),
+    )
+    type = Array(
+        EventType(),
+        metadata=told("Repeatable; a part may be `*`.", ["client.*"]),
+    )
+    actor_id = Integer(metadata=told("Only those by the key with this id."))
+    since = Timestamp(metadata=told("At this time (ISO 8601) or later."))
+    until = Timestamp(metadata=told("Before this time (ISO 8601)."))
+    undo = YesNo(metadata=told("`yes`: only deletions that can still be undone."))
+
+
+class EventListQuerySchema(HistoryQuerySchema):
+    """Which events are wanted."""
+
+    descending = False
+
+    after = FeedStart(
+        metadata=told(
+            "A position; empty for the oldest event that is kept, `now` for none, only `meta`.",
+            "1042-9f3a21c4",
+        )
+    )
+    object = Choice(events.OBJECTS, metadata=told("Only changes of this kind of record."))
+    object_id = Integer(metadata=told("Only changes of records with this id."))
+    client_id = Integer(metadata=told("Only the history of the client with this id."))
+    order = Choice(
+        ("asc", "desc"),
+        metadata=told("`desc` to read a history, without `after`; `asc` if not given."),
+    )
