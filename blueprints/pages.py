@@ -30,7 +30,7 @@ CONSOLE = STATIC / "console"
 DOCS_FILES = {
     name: Path(flask_swagger_ui.__file__).parent / "dist" / name
     for name in ("swagger-ui.css", "swagger-ui-bundle.js")
-} | {name: STATIC / name for name in ("docs.js", "docs.css", "favicon.svg")}
+} | {name: STATIC / name for name in ("docs.js", "samples.js", "docs.css", "favicon.svg")}
 CONSOLE_FILES = {path.name: path for path in CONSOLE.iterdir() if path.suffix != ".html"} | {
     "favicon.svg": STATIC / "favicon.svg"
 }

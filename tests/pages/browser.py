@@ -34,13 +34,20 @@ class Page:
 
     def wait(self, what: Callable[[], Any]) -> Any:
         """Return what `what` returns as soon as it is true."""
-        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.common.exceptions import (
+            StaleElementReferenceException,
+            TimeoutException,
+        )
         from selenium.webdriver.support.ui import WebDriverWait
 
         waiting = WebDriverWait(
             self.driver, SECONDS, 0.05, ignored_exceptions=[StaleElementReferenceException]
         )
-        return waiting.until(lambda _: what())
+        try:
+            return waiting.until(lambda _: what())
+        except TimeoutException as error:
+            text = self.driver.find_element("css selector", "body").text
+            raise AssertionError(f"It was not seen within {SECONDS} s:\n{text}") from error
 
     def all(self, selector: str) -> list[Any]:
         """Return the elements that are there now and can be seen."""
@@ -189,6 +196,4 @@ def open_page(browser: Any, server: Server) -> Callable[..., Page]:
     return open_page
 
 
-needs_axe = pytest.mark.skipif(
-    not AXE.exists(), reason=".ci/run installs axe-core"
-)
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason=".ci/run installs axe-core")

@@ -46,7 +46,7 @@ SMALL = """
         .map((e) => [e, e.getBoundingClientRect()])
         .filter(([e, box]) => box.width > 1 && !e.closest(".chunk"))
         .filter(([, box]) => box.height < 43.5 || box.width < 43.5)
-        .map(([e, box]) => `${e.outerHTML.slice(0, 90)} ${box.width} × ${box.height}`);
+        .map(([e, box]) => `${e.outerHTML.slice(0, 90)} ${box.width} by ${box.height}`);
 """
 OVERFLOWING = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -105,7 +105,9 @@ def test_hostile_text_is_text_and_keeps_to_its_place(
     page.js("window.alert = () => document.body.append('ALERT')")
     names = {link.text for link in page.all(".rows .name a")}
     assert {HOSTILE[0], HOSTILE[1], HOSTILE[6]} <= names
-    heights = page.js("return [...document.querySelectorAll('.rows .row')].map(e => e.offsetHeight)")
+    heights = page.js(
+        "return [...document.querySelectorAll('.rows .row')].map(e => e.offsetHeight)"
+    )
     assert len(set(heights)) == 1
     for width in (320, NARROW, WIDE, 3840):
         page.screen(width)

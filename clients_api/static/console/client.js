@@ -5,9 +5,8 @@ import { timeline, undoable } from "./history.js";
 import { lastList } from "./list.js";
 import { call, has, known, may, tell } from "./service.js";
 
-const KINDS = { paragraph: "area", number: "number", decimal: "decimal", date: "date", checkbox: "check", dropdown: "choice" };
 const LABELS = { zip: "Postal code", vat: "VAT number" };
-const MORE = { company_name: { required: true }, phone: { kind: "tel" }, website: { kind: "url" }, description: { kind: "area" },
+const MORE = { company_name: { required: true }, phone: { kind: "tel" }, website: { kind: "url" }, description: { kind: "paragraph" },
   invoice_due_days: { kind: "number" } };
 
 /** Define fields by their names; `path` is where the value stands in a client. */
@@ -17,10 +16,10 @@ const fieldsOf = (names, group) => names.split(" ").map((name) => ({ name: `clie
 async function groups() {
   const [categories, customs] = await Promise.all([known("/categories"), known("/custom-fields")]);
   const [name, ...others] = fieldsOf("company_name phone website vat description");
-  const category = { name: "client_categoryid", label: "Category", path: "category.id", kind: "choice", required: true,
+  const category = { name: "client_categoryid", label: "Category", path: "category.id", kind: "dropdown", required: true,
     options: categories.map((one) => [one.id, one.name]) };
-  const custom = customs.map(({ name, title: label, type, required, options }) => ({ name, label, path: `custom_fields.${name}`,
-    kind: KINDS[type], required: required === "yes", options: options.map((one) => [one, one]) }));
+  const custom = customs.map(({ name, title: label, type: kind, required, options }) => ({ name, label, path: `custom_fields.${name}`,
+    kind, required: required === "yes", options: options.map((one) => [one]) }));
   return [["About", [name, category, ...others]], ["Billing", fieldsOf("street zip city state country invoice_due_days", "billing")],
     ["Shipping", fieldsOf("street zip city state country", "shipping")], ["More", custom]].filter(([, list]) => list.length);
 }
@@ -149,7 +148,7 @@ function tags(state) {
     can && h("button", { icon: "close", "aria-label": `Remove ${title}`, click: () => act(state, "DELETE", `/tags/${encodeURIComponent(title)}`) }));
   const add = async ({ tags }) => tags && act(state, "POST", "/tags", { tags });
   return h("section.card.labels", h("h2", "Tags"), h("ul.chips", state.client.tags.map(chip)),
-    can && form([{ name: "tags", label: "New tags", kind: "tags", list: "known-tags", placeholder: "Add a tag" }], { label: "Add", save: add }));
+    can && form([{ name: "tags", label: "New tags", split: ",", list: "known-tags", placeholder: "Add a tag" }], { label: "Add", save: add }));
 }
 
 function contacts(state) {
@@ -174,12 +173,12 @@ function person(state, one) {
 const PERSON = ["first_name", "last_name", "email"];
 /** The fields of a person, with what is known of one. */
 export const personal = (one) => PERSON.map((name) =>
-  ({ name, label: words(name), required: true, value: one?.[name], kind: name === "email" && name }));
+  ({ name, required: true, value: one?.[name], kind: name === "email" ? name : "text" }));
 /** What a call that changes a person names always. */
 export const same = (one) => Object.fromEntries(PERSON.map((name) => [name, one[name]]));
 /** The other fields of a person. */
-export const reach = (one) => [{ name: "phone", label: "Phone", kind: "tel", value: one?.phone },
-  { name: "position", label: "Position", value: one?.job_position }];
+export const reach = (one) => [{ name: "phone", kind: "tel", value: one?.phone },
+  { name: "position", value: one?.job_position }];
 
 const contact = (state, one) => ask(one ? "Edit contact" : "New contact", [personal(one), reach(one)], (values) => one
   ? act(state, "PATCH", "", { ...same(one), ...values }, `/contacts/${one.id}`)
@@ -202,8 +201,8 @@ export async function newClient() {
   known("/tags").then(suggest);
   const [[title, [name, category, ...others]], ...rest] = await groups();
   const about = [title, [{ ...name, required: false, placeholder: "The owner’s, if left empty" },
-    { ...category, required: false, placeholder: "Default" }, ...others, { name: "tags", label: "Tags", path: "tags", kind: "tags", list: "known-tags", hint: "Separated by commas." }]];
-  const owner = [...personal(), { name: "send_email", label: "Send the welcome e-mail", kind: "check" }].map((one) => ({ ...one, path: one.name }));
+    { ...category, required: false, placeholder: "Default" }, ...others, { name: "tags", path: "tags", split: ",", list: "known-tags", hint: "Separated by commas." }]];
+  const owner = [...personal(), { name: "send_email", label: "Send the welcome e-mail", kind: "checkbox" }].map((one) => ({ ...one, path: one.name }));
   const save = async (body) => {
     const answer = await call("POST", "/clients", { body });
     done(answer);

@@ -1,11 +1,8 @@
-// Elements of the page, made one by one, so that text is only ever text; dialogs and forms of them.
+// Elements of the page, made one by one, so that text is only ever text; dialogs and forms.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/**
- * Make an element: `h("a.big", { href, icon: "edit" }, "text", child)`. Functions are listeners;
- * null and false are left out; lists are laid flat.
- */
+/** Make an element: `h("a.big", { href, click }, "text", child)`; null and false are left out. */
 export function h(name, ...parts) {
   const [tag, ...classes] = name.split(".");
   const element = document.createElement(tag);
@@ -34,31 +31,26 @@ export function icon(name) {
   return svg;
 }
 
-/** A square with the first letter of a name, in one of six colours. */
 export function monogram(name, id) {
   const [letter = "·"] = (name ?? "").match(/[\p{L}\p{N}]/u) ?? [];
   return h(`span.monogram.c${id % 6}`, { "aria-hidden": "true" }, letter.toUpperCase());
 }
 
-const [DAY, HOUR, EXACT] = [{ dateStyle: "medium" }, { timeStyle: "short" }, { dateStyle: "full", timeStyle: "medium" }]
-  .map((style) => new Intl.DateTimeFormat(undefined, style));
+const [DAY, HOUR] = [{ dateStyle: "medium" }, { timeStyle: "short" }].map((style) => new Intl.DateTimeFormat(undefined, style));
 
 /** A time: the hour of today, or else the day. */
 export function when(time) {
-  if (!time) return "never";
   const date = new Date(time);
   const isToday = date.toDateString() === new Date().toDateString();
-  return h("time", { datetime: time, title: EXACT.format(date) }, (isToday ? HOUR : DAY).format(date));
+  return h("time", { datetime: time, title: date.toLocaleString() }, (isToday ? HOUR : DAY).format(date));
 }
 
 export const count = (number, one, many = `${one}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
 /** A name of the API in words. */
-export const words = (name) =>
-  name.replace(/^custom_fields\./, "").replace(/[._-]/g, " ").replace(/^./, (first) => first.toUpperCase());
+export const words = (name) => name.replace(/[._-]/g, " ").replace(/^./, (first) => first.toUpperCase());
 
-/** Open a dialog. Returns it; `close()` takes it away. */
 export function dialog(title, ...content) {
   const close = () => box.close();
   const box = h("dialog", { "aria-label": title, close: () => box.remove() },
@@ -69,7 +61,7 @@ export function dialog(title, ...content) {
   return box;
 }
 
-/** Ask in a dialog for values, or only whether to go on; `save` takes what was changed. */
+/** Ask in a dialog for values, or only whether to go on. */
 export function ask(title, content, save, label, kind) {
   const cancel = () => box.close();
   const box = dialog(title, form(content, { label, kind, cancel, save: async (values) => {
@@ -88,31 +80,25 @@ export function toast(text, undo) {
 }
 
 let numbers = 0;
-const TYPES = { check: "checkbox", date: "date", password: "password", file: "file" };
-const MODES = { number: "numeric", decimal: "decimal", tel: "tel", url: "url", email: "email" };
 
-/** A field by its definition. `kind` is text, area, choice, check, tags, or what is named above. */
-export function field({ name, label, kind, value, options, required, hint, placeholder, list }) {
+/** A field. `kind` is a type of custom fields, password, or a mode of keyboards; `split` parts lists. */
+export function field({ name, label = words(name), kind = "text", value, options, required, hint, placeholder, list, split }) {
   const id = `f${++numbers}`;
-  const common = { id, name, required, placeholder, list, "aria-describedby": `${id}e` };
-  let input;
-  if (kind === "area") input = h("textarea", { rows: 3, ...common }, value);
-  else if (kind === "choice") input = h("select", common, (!required || value == null) && h("option", { value: "" }, placeholder ?? "–"),
-    options.map(([one, text]) => h("option", { value: one, selected: String(one) === String(value) }, text)));
-  else input = h("input", { ...common, type: TYPES[kind] ?? "text", inputmode: MODES[kind], autocomplete: "off",
-    value, checked: kind === "check" && value === "yes" });
-  return h(`div.field.${kind ?? "text"}`, h("label", { for: id }, label, required && h("i", { "aria-hidden": "true" }, "*")),
+  const common = { id, name, required, placeholder, list, "data-split": split, "aria-describedby": `${id}e` };
+  const input = kind === "paragraph" ? h("textarea", { rows: 3, ...common }, value)
+    : kind === "dropdown" ? h("select", common, (!required || value == null) && h("option", { value: "" }, placeholder ?? "–"),
+      options.map(([one, text = one]) => h("option", { value: one, selected: String(one) === String(value) }, text)))
+    : h("input", { ...common, type: ["checkbox", "date", "password"].includes(kind) ? kind : "text", autocomplete: "off",
+      inputmode: kind === "number" ? "numeric" : kind, value, checked: kind === "checkbox" && value === "yes" });
+  return h(`div.field.${kind}`, h("label", { for: id }, label, required && h("i", { "aria-hidden": "true" }, "*")),
     input, hint && h("p.hint", hint), h("p.error", { id: `${id}e` }));
 }
 
 const named = (form) => [...form.elements].filter((control) => control.name && control.type !== "radio");
-const list = (text, sign) => text.split(sign).map((one) => one.trim()).filter(Boolean);
 
-function valueOf({ type, value, checked, parentNode: { classList } }) {
+function valueOf({ type, value, checked, dataset: { split } }) {
   if (type === "checkbox") return checked ? "yes" : "no";
-  if (classList.contains("tags")) return list(value, ",");
-  if (classList.contains("lines")) return list(value, "\n");
-  return value.trim() === "" ? null : value;
+  return split ? value.split(split).filter((one) => one.trim()) : value || null;
 }
 
 function isChanged({ checked, defaultChecked, value, defaultValue, options }) {
@@ -134,10 +120,7 @@ function showErrors(form, { message, errors = {} }) {
   form.querySelector("[aria-invalid=true]")?.focus();
 }
 
-/**
- * A form of definitions and elements. `save` takes the values that were changed, by name, and
- * throws what the service has refused.
- */
+/** A form of fields and elements. `save` takes what was changed, and throws what is refused. */
 export function form(content, { label = "Save", kind = "", save, cancel }) {
   const go = h(`button.primary${kind}`, label);
   go.type = "submit";
@@ -154,7 +137,7 @@ export function form(content, { label = "Save", kind = "", save, cancel }) {
     go.disabled = false;
   };
   const element = h("form", { novalidate: true, submit }, h("p.whole.error", { role: "alert" }),
-    content.flat().filter(Boolean).map((one) => (one.name ? field(one) : one)),
+    content.flat().map((one) => (one.name ? field(one) : one)),
     h("div.actions", cancel && h("button", { click: cancel, "data-escape": "" }, "Cancel"), go));
   return element;
 }

@@ -20,7 +20,7 @@ export function importPage() {
     input.dispatchEvent(new Event("change"));
   };
   const options = form([h("label.drop", { dragover: drop, drop }, icon("import"), name, h("span.soft", "CSV or NDJSON"), input),
-    { name: "on_conflict", label: "Where a client is there already", kind: "choice", value: "fail", required: true, options: CONFLICTS }],
+    { name: "on_conflict", label: "Where a client is there already", kind: "dropdown", value: "fail", required: true, options: CONFLICTS }],
   { label: "Try it", save: () => run("yes") });
 
   async function run(dry_run) {

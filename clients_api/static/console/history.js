@@ -42,7 +42,7 @@ export function timeline(query) {
 
 function line({ id, type, object, object_id, time, actor, changes, clients, undoes, erased }) {
   const name = ["company_name", "name", "title", "url"].flatMap((member) => changes?.[member] ?? []).reverse().find(Boolean);
-  const title = name ?? `number ${object_id}`;
+  const title = name ?? `#${object_id}`;
   const what = words(type);
   const can = undoable(id) && !erased && object !== "key" && !type.endsWith(".created");
   return h("li", h("div", h("p", h("strong", what), " ", object === "client" ? h("a", { href: `#/clients/${object_id}` }, title) : h("span", title)),
@@ -52,7 +52,7 @@ function line({ id, type, object, object_id, time, actor, changes, clients, undo
 }
 
 function differences(changes) {
-  const pairs = Object.entries(changes ?? {}).filter(([, pair]) => [pair].flat().some((value) => value !== null));
+  const pairs = Object.entries(changes ?? {}).filter(([name, pair]) => !/^(id|dates\..*)$/.test(name) && pair.some?.((value) => value !== null));
   const list = h("dl.diff", pairs.map(([member, pair]) => h("div", h("dt", words(member)), h("dd",
     text(pair[0]) && h("del", text(pair[0])), " ", text(pair[1]) && h("ins", text(pair[1]))))));
   return pairs.length > 4 ? h("details", h("summary", `${pairs.length} values`), list) : list;

@@ -16,7 +16,7 @@ const KINDS = {
     noun: "category", scope: "write", base: { category_type: "client" },
     show: (one) => [one.description, listed(one, { category_id: one.id }), one.system_default === "yes" && pill("default")],
     fields: (one) => [{ name: "category_name", label: "Name", value: one?.name, required: true },
-      { name: "category_description", label: "Description", value: one?.description, kind: "area" }],
+      { name: "category_description", label: "Description", value: one?.description, kind: "paragraph" }],
     always: ({ name }) => ({ category_name: name }),
     tools: (one) => one.count > 0 && { "Move clients": () => migrate(one) },
     stays: (one) => one.system_default === "yes",
@@ -24,33 +24,33 @@ const KINDS = {
   tags: {
     noun: "tag", scope: "write", isMade: false,
     show: (one) => [listed(one, { tag: one.title })],
-    fields: (one) => [{ name: "title", label: "Title", value: one?.title, required: true, hint: "With another tag's title, the two become one." }],
+    fields: (one) => [{ name: "title", value: one?.title, required: true, hint: "With another tag's title, the two become one." }],
     loss: (one) => `It is taken off ${count(one.count, "client")}.`,
   },
   team: {
     noun: "team member", scope: "write", base: { role_id: 3 },
     show: (one) => [one.email, one.job_position, pill(one.role.name)],
-    fields: (one) => [...personal(one), { name: "role_id", label: "Role", value: one?.role.id ?? 3, kind: "choice", required: true,
+    fields: (one) => [...personal(one), { name: "role_id", label: "Role", value: one?.role.id ?? 3, kind: "dropdown", required: true,
       options: [[3, "Staff"], [1, "Administrator"]] }, ...reach(one)],
     always: (one) => ({ ...same(one), role_id: one.role.id }),
   },
   "custom-fields": {
     noun: "custom field", scope: "admin",
     show: (one) => [h("code", one.name), one.type, one.required === "yes" && pill("required"), one.options.join(", ")],
-    fields: (one) => [{ name: "title", label: "Title", value: one?.title, required: true },
-      !one && { name: "type", label: "Type", kind: "choice", options: TYPES.map((type) => [type, type]), required: true },
-      !one && { name: "name", label: "Name in the API", hint: "Letters, digits and _; it never changes." },
-      { name: "required", label: "Required", value: one?.required, kind: "check" },
-      { name: "options", label: "Options of a dropdown", value: one?.options.join("\n"), kind: "area.lines", hint: "One a line." },
-      { name: "position", label: "Position", value: one?.position, kind: "number" }],
+    fields: (one) => [{ name: "title", value: one?.title, required: true },
+      ...(one ? [] : [{ name: "type", kind: "dropdown", options: TYPES.map((type) => [type]), required: true },
+      { name: "name", label: "Name in the API", hint: "Letters, digits and _; it never changes." }]),
+      { name: "required", value: one?.required, kind: "checkbox" },
+      { name: "options", label: "Options of a dropdown", value: one?.options.join("\n"), kind: "paragraph", split: "\n", hint: "One a line." },
+      { name: "position", value: one?.position, kind: "number" }],
     always: ({ title }) => ({ title }),
     loss: () => "Its values go with it, at all clients.",
   },
   keys: {
     noun: "key", scope: "admin", base: { scope: "write" }, end: "Revoke",
-    show: (one) => [h("code", `${one.prefix}…`), pill(one.scope), h("span", "used ", when(one.last_used)), one.expires && h("span", "ends ", when(one.expires))],
+    show: (one) => [h("code", `${one.prefix}…`), pill(one.scope), one.last_used ? h("span", "used ", when(one.last_used)) : "never used", one.expires && h("span", "ends ", when(one.expires))],
     fields: (one) => !one && [{ name: "name", label: "What it is for", required: true },
-      { name: "scope", label: "It may", kind: "choice", value: "write", required: true,
+      { name: "scope", label: "It may", kind: "dropdown", value: "write", required: true,
         options: [["read", "read"], ["write", "read and write"], ["admin", "do everything"]] },
       { name: "expires", label: "Ends", kind: "date", hint: "Never, if left empty." }],
     loss: () => "Whoever uses it is refused from then on.",
@@ -60,7 +60,7 @@ const KINDS = {
     show: ({ status, types, last, behind }) => [pill(status), types?.join(", "),
       last ? h("span", last.error ?? `answered ${last.status}`, " ", when(last.time)) : "nothing sent yet", behind > 0 && `${behind} behind`],
     fields: (one) => [{ name: "url", label: "Address", value: one?.url, kind: "url", required: true },
-      { name: "types", label: "Events", value: one?.types?.join("\n"), kind: "area.lines", hint: "One a line, such as client.*; all, if left empty." }],
+      { name: "types", label: "Events", value: one?.types?.join("\n"), kind: "paragraph", split: "\n", hint: "One a line, such as client.*; all, if left empty." }],
     tools: (one) => ({ Test: () => test(one), "New secret": () => change("webhooks", "POST", `/${one.id}/rotate`).then(reveal),
       ...(one.status !== "active" && { Activate: () => change("webhooks", "PATCH", `/${one.id}`, { status: "active" }) }) }),
   },
@@ -126,7 +126,7 @@ function reveal({ key, secret = key }) {
 
 async function migrate(one) {
   const others = (await known("/categories")).filter(({ id }) => id !== one.id).map(({ id, name }) => [id, name]);
-  ask(`Move ${count(one.count, "client")}`, [{ name: "target_id", label: "To the category", kind: "choice", required: true, options: others }],
+  ask(`Move ${count(one.count, "client")}`, [{ name: "target_id", label: "To the category", kind: "dropdown", required: true, options: others }],
     (values) => change("categories", "PUT", `/${one.id}/migrate`, values), "Move");
 }
 
