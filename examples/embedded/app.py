@@ -13,7 +13,7 @@ SCOPES = {"ann": "write", "bob": "read"}
 PAGE = """<!doctype html>
 <title>Example</title>
 {% if user %}
-<p>Hello {{ user }}. Here are <a href="/crm/api/clients">your clients</a>,
+<p>Hello {{ user }}. Here are <a href="/crm/api/console">your clients</a>,
 and <a href="/crm/api/docs">what else the API can do</a>.
 <form action="/logout" method="post"><button>Log out</button></form>
 {% else %}

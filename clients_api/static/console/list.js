@@ -5,6 +5,7 @@ import { call, known, may } from "./service.js";
 
 const FIRST = 40; // rows that are asked for at first, and then
 const MORE = 100;
+const CHUNK = 20; // that are laid out at once, when they come near
 const COLUMNS = { Company: "client_company_name", Owner: null, Category: null, Tags: null,
   Status: "client_status", Changed: "client_updated" };
 const FILTERS = ["status", "category_id", "tag"];
@@ -128,9 +129,10 @@ async function read(next) {
   isReading = true;
   try {
     const { data, meta } = await call("GET", "/clients", { query: { ...query(), limit: next ? MORE : FIRST, cursor }, signal });
-    const chunk = data.length ? h("div.chunk", { role: "presentation" }, data.map(row)) : empty();
-    if (next) rows.append(chunk);
-    else rows.replaceChildren(chunk);
+    if (!next) rows.replaceChildren(data.length ? "" : empty());
+    for (let at = 0; at < data.length; at += CHUNK) {
+      rows.append(h("div.chunk", { role: "presentation" }, data.slice(at, at + CHUNK).map(row)));
+    }
     cursor = meta.next_cursor;
     isReading = false;
     if (!next) tally(signal, Math.ceil(performance.now() - started));
