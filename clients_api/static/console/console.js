@@ -2,7 +2,7 @@
 
 import { dialog, form, h, toast, words } from "./elements.js";
 import { leaveList, list, spoil } from "./list.js";
-import { canCall, forget, has, hasKey, identify, isKnown, leave, may, page, Refused, take } from "./service.js";
+import { forget, has, hasKey, identify, isKey, isKnown, may, page, Refused, take } from "./service.js";
 
 const [main, nav, menu, banner] = ["main", "nav", "menu", "banner"].map((id) => document.getElementById(id));
 
@@ -59,7 +59,7 @@ function signIn(sentence = "") {
   nav.hidden = menu.hidden = true;
   const save = async (_, element) => {
     const key = element.elements.key.value.trim();
-    if (!/^[\x21-\x7e]+$/.test(key)) throw new Error("A key is made of letters, digits and signs.");
+    if (!isKey(key)) throw new Error("A key is made of letters, digits and signs.");
     take(key);
     await enter();
   };
@@ -87,7 +87,7 @@ async function enter() {
 }
 
 function out(event, sentence) {
-  leave();
+  take("");
   forget();
   spoil();
   signIn(sentence);
@@ -102,10 +102,7 @@ const KEYS = { "/": "Search", "j k": "Next, previous", Enter: "Open", e: "Edit",
 const OFF = "no keys of one letter";
 
 function help() {
-  const check = h("input", { type: "checkbox", checked: !localStorage[OFF], change: () => {
-    if (check.checked) delete localStorage[OFF];
-    else localStorage[OFF] = 1;
-  } });
+  const check = h("input", { type: "checkbox", checked: !localStorage[OFF], change: () => (localStorage[OFF] = check.checked ? "" : "yes") });
   dialog("Keyboard", h("dl.keys", Object.entries(KEYS).map(([keys, text]) => h("div", h("dt", text), h("dd", keys.split(" ").map((key) => h("kbd", key)))))),
     h("label.switch", check, "Use keys of one letter"));
 }
@@ -146,10 +143,9 @@ addEventListener("again", show);
 addEventListener("changed", () => (forget(), spoil()));
 addEventListener("stranger", ({ detail }) => out(null, detail));
 addEventListener("connection", ({ detail: isThere }) => {
-  banner.hidden = isThere;
   banner.textContent = isThere ? "" : "The service can't be reached. Trying again…";
 });
-// What nobody else has told: one sentence says what the service has refused.
+// What nobody else has told.
 addEventListener("unhandledrejection", (event) => {
   if (!(event.reason instanceof Refused)) return;
   event.preventDefault();
@@ -157,5 +153,5 @@ addEventListener("unhandledrejection", (event) => {
 });
 
 history.scrollRestoration = "manual"; // the list knows where it was
-if (canCall()) enter().catch(() => isKnown() || signIn());
+if (hasKey() || page.login === "host") enter().catch(() => isKnown() || signIn());
 else signIn();
