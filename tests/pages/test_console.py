@@ -54,7 +54,7 @@ def test_a_person_does_all_there_is_to_do(
     page.fill(key="ck_wrong")
     page.click("form .primary")
     page.find(".whole", "Unauthorized. A valid API key is required.")
-    page.check("status of 401", "status of 401")
+    page.check("status of 401")
     enter(page, server.key)
 
     # search, and open
@@ -75,6 +75,11 @@ def test_a_person_does_all_there_is_to_do(
     page.text("h1", f"{mark} Acme Ltd")
     page.text("#toast", "Client updated successfully.")
     page.find(".facts dd", "14")
+
+    # what has happened
+    if width > 1000:
+        page.find(".events li", "Client updated")
+        assert "14" in page.find(".events ins", "14").text
 
     # two at once
     page.click(".tools button", "Edit")
@@ -116,6 +121,13 @@ def test_a_person_does_all_there_is_to_do(
     page.fill(email=f"ada@{mark}.example", tags=f"{mark} new, {mark} other")
     page.click("form .primary", "Create client")
     page.text("h1", "Ada Lovelace")
+    # the other parts
+    if width == NARROW:
+        page.click("#menu")
+    page.click("#nav a", "History")
+    page.find(".events li", "Client created Ada Lovelace")
+    page.click(".events summary")
+    page.find(".events ins", f"{mark} new, {mark} other")
     page.check(*["status of 422"] * 2, "status of 412")
 
 
@@ -229,7 +241,7 @@ def test_a_view_has_an_address_that_leads_back_to_it(server: Server, open_page: 
     page.js("scrollTo(0, 1200)")
     page.wait(lambda: len(page.all(".rows .row")) == 50)
     scrolled = page.js("return scrollY")
-    page.js("document.querySelector('.rows .row:nth-child(30) a').click()")
+    page.js("document.querySelectorAll('.rows .row a')[29].click()")
     page.find("h1", "Address 20")
     page.driver.back()
     page.find("main h1", "Clients")

@@ -50,7 +50,7 @@ def test_a_host_s_login_opens_the_console_without_a_key(
 ) -> None:
     page = open_page("/crm/api/console", host)
     page.find("p", "Log in to the application that this page is part of")
-    page.check("status of 401", "status of 401")
+    page.check("status of 401")
 
     for user in ("ann", "bob"):
         page = Page(page.driver, host)

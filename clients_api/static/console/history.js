@@ -47,7 +47,7 @@ function line({ id, type, object, object_id, time, actor, changes, clients, undo
 }
 
 function differences(changes) {
-  const pairs = Object.entries(changes).filter(([name, pair]) => !/^(id|dates\..*)$/.test(name) && [pair].flat().some((value) => value !== null));
+  const pairs = Object.entries(changes).filter(([name, pair]) => !/(^|\.)id$|^dates/.test(name) && [pair].flat().some((value) => value !== null));
   const list = h("dl.diff", pairs.map(([name, [before, after]]) => h("div", h("dt", words(name)), h("dd", side("del", before), " ", side("ins", after)))));
   return pairs.length > 4 ? h("details", h("summary", `${pairs.length} values`), list) : list;
 }

@@ -37,7 +37,7 @@ export async function call(method, path, { query = {}, body, file, type, match, 
   if (body || file) headers["Content-Type"] = type ?? "application/json";
   // Tried again, it is the same change, not another one.
   if (method === "POST" && body) headers["Idempotency-Key"] = crypto.getRandomValues(new Uint32Array(4)).join();
-  const response = await ask(`${page.base}${path}?${search}`, { method, headers, signal, cache: "no-store",
+  const response = await ask(`${page.base}${path}${search.size ? `?${search}` : ""}`, { method, headers, signal, cache: "no-store",
     body: file ?? (body && JSON.stringify(body)), credentials: hasKey() ? "omit" : "same-origin" });
   const header = (name) => response.headers.get(name);
   const isJSON = header("Content-Type")?.endsWith("json");
