@@ -6,17 +6,23 @@ from typing import Any
 
 from clients_api.models import Client
 from clients_api.models.errors import NotFound
-from clients_api.models.events import Position, reading
+from clients_api.models.events import CUSTOM_FIELD, Position, reading
 from clients_api.models.events.reading import Feed
+from clients_api.models.undo import undo
 from clients_api.schemas.event import (
     LIMIT_DEFAULT,
     LIMIT_MAX,
+    SCHEMAS,
     EventListQuerySchema,
     EventSchema,
     HistoryQuerySchema,
+    UndoneRecordSchema,
+    UndoQuerySchema,
 )
 from clients_api.web import request
+from clients_api.web.answering import Shown
 from clients_api.web.api import Blueprint
+from clients_api.web.auth import require
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
 
@@ -26,6 +32,8 @@ blp = Blueprint(
     resource=Resource("event", EventSchema, lambda id: reading.find(id, secret=True)),
     description="What has changed, in order, and who changed it.",
 )
+
+_SCOPES = {CUSTOM_FIELD: "admin"}  # that the change itself needs, and so its undoing
 
 
 @blp.get("/events")
@@ -54,9 +62,22 @@ def get_client_history(query, id):
     return _feed({**query, "client_id": id}, descending=True)
 
 
+@blp.post("/events/<id:id>/undo")
+@blp.arguments(UndoQuerySchema, location="query")
+@blp.response(200, UndoneRecordSchema, message="Change undone.")
+def undo_event(query, id):
+    """Take a change back; the record is returned."""
+    event = reading.find(id, secret=_may_see_secret())
+    require(request.caller, _SCOPES.get(event["object"], "write"))
+    undone = undo(event, query.get("without", ()))
+    if undone.left_out:
+        titles = ", ".join(undone.left_out)
+        request.message = f"Change undone. Left out, since the fields are gone: {titles}."
+    return Shown(undone.object, SCHEMAS[undone.object], undone.record)
+
+
 def _feed(query: dict[str, Any], descending: bool) -> Feed:
     limit = min(query.pop("limit", LIMIT_DEFAULT), LIMIT_MAX)
-    query["undo"] = query.pop("undo", "no") == "yes"
     if wrong := query.keys() & {"after" if descending else "before"}:
         # One reads on, the other back.
         order = "asc" if descending else "desc"

@@ -68,10 +68,9 @@ def import_clients(query, body):
     report = job.run(current_app.database, upload.stream, form)
     if report.failed and not query.get("partial"):
         raise unprocessable(_by_line(problems))
-    is_trial = query.get("dry_run", False)
-    if is_trial:
+    if request.is_trial:
         request.message = DRY_RUN
-    return _told(report, is_trial, problems)
+    return _told(report, request.is_trial, problems)
 
 
 def _first(problems: list[importing.Problem], most: int) -> Any:

@@ -205,6 +205,18 @@ SETTINGS: dict[str, Setting] = {
     "DOCS_ENABLED": Setting(
         True, _flag, "true or false", "Whether the documentation page is served."
     ),
+    "EVENTS_KEPT_DAYS": Setting(
+        90,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which events are kept; 0: for ever. The newest one always is.",
+    ),
+    "TRASH_KEPT_DAYS": Setting(
+        30,
+        _whole(0, 36_500),
+        "0 to 36500",
+        "Days for which deletions can be undone; 0: they can't.",
+    ),
     "LOG_FORMAT": Setting(
         "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
     ),

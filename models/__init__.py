@@ -1,6 +1,7 @@
 """What is stored: Peewee models over SQLite. Queries and rules are methods of the models."""
 
-from .category import Category, CategoryUser
+from .assignment import CategoryUser
+from .category import Category
 from .client import Client, ClientTotal
 from .contact import Contact
 from .custom_field import CustomField, CustomValue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -66,6 +66,23 @@ class BaseModel(peewee.Model):
         return bool(_delete(id, model=cls).rowcount)
 
     @classmethod
+    def rows(cls, column: str, value: Any) -> list[dict[str, Any]]:
+        """Return the rows that have a value in a column, by the names of their columns."""
+        names = tuple(cls._meta.columns)
+        return [
+            dict(zip(names, row, strict=True)) for row in _rows.all(value, model=cls, column=column)
+        ]
+
+    @classmethod
+    def insert_kept(cls, row: Mapping[str, Any], **changed: Any) -> None:
+        """Insert a row that was kept, as far as its columns are still there.
+
+        Raises peewee.IntegrityError.
+        """
+        columns = {name: row[name] for name in cls._meta.columns if name in row}
+        cls.insert_row(**columns | changed)
+
+    @classmethod
     def last_id(cls) -> int:
         """Return the highest id of a row; 0 if there is none."""
         return _last_id.scalar(model=cls) or 0
@@ -98,6 +115,13 @@ def _update(*values, model, columns):
 @prepared
 def _delete(id, *, model):
     return model.delete().where(model._meta.primary_key == id)
+
+
+@prepared
+def _rows(value, *, model, column):
+    columns = model._meta.columns
+    rows = model.select(*columns.values()).where(columns[column] == value)
+    return rows.order_by(*(model._meta.get_primary_keys()))
 
 
 @prepared

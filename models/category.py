@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import peewee
 
 from . import events
+from .assignment import CategoryUser
 from .base import BaseModel, now
 from .errors import Conflict, Invalid
+from .events.kept import keep
 from .queries.folding import fold, plain, slug
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
-from .user import User
 
 
 class Category(BaseModel):
@@ -128,25 +129,44 @@ class Category(BaseModel):
                 "The system default category can't be deleted. "
                 "To empty it, migrate its clients to another category."
             )
+        kept = {"category": cls.rows("id", id), "users": CategoryUser.of_category(id)}
         try:
             cls.delete_row(id)
         except peewee.IntegrityError as error:
             raise Conflict(
                 "The category still has clients. Migrate them to another category first."
             ) from error
-        events.write(events.CATEGORY, "deleted", id, events.deleted(category), time=now())
+        events.affect()
+        gone = events.deleted(category)
+        keep(events.write(events.CATEGORY, "deleted", id, gone, time=now()), kept)
         return category
+
+    @classmethod
+    def restore(cls, row: Mapping[str, Any], users: Iterable[int]) -> Record:
+        """Bring a category back whose row was kept. Raises peewee.IntegrityError for its name.
+
+        In: also the team members who looked after it, of whom some may be gone.
+        """
+        id, moment = row["id"], now()
+        keys = {"name_key": fold(row["name"]), "name_plain": plain(row["name"])}
+        cls.insert_kept(row, **keys, updated=moment)
+        category = cls.find(id)
+        events.write(events.CATEGORY, "created", id, events.created(category), time=moment)
+        for user_id in users:
+            CategoryUser.assign(id, user_id)
+        cls._team_changed(id, [])
+        return cls.find(id)
 
     @classmethod
     def assign_team(cls, id: int | None, user_ids: Iterable[int]) -> Record:
         """Make these team members the only ones of a category. Raises NotFound, Invalid."""
         cls.find(id)
-        former = _team.all(id)
-        _unassign_all(id)
+        former = CategoryUser.of_category(id)
+        CategoryUser.clear(id)
         unknown = {
             f"users.{index}": "exists"
             for index, user_id in enumerate(dict.fromkeys(user_ids))
-            if not _assign(id, user_id).rowcount
+            if not CategoryUser.assign(id, user_id)
         }
         if unknown:
             raise Invalid(**unknown)
@@ -154,16 +174,8 @@ class Category(BaseModel):
         return cls.find(id)
 
     @classmethod
-    def take_off(cls, user_id: int | None) -> None:
-        """Take a team member off all categories."""
-        for (id,) in _of_member.all(user_id):
-            former = _team.all(id)
-            _unassign(id, user_id)
-            cls._team_changed(id, former)
-
-    @classmethod
-    def _team_changed(cls, id: int | None, former: list[tuple[int]]) -> None:
-        before, after = ([user_id for (user_id,) in rows] for rows in (former, _team.all(id)))
+    def _team_changed(cls, id: int | None, before: list[int]) -> None:
+        after = CategoryUser.of_category(id)
         if before == after:
             return
         moment = now()
@@ -183,23 +195,19 @@ class Category(BaseModel):
         category = cls.find(id)
         if target_id == id or not cls.exists(target_id):
             raise Invalid(target_id="exists")
-        moment = now()
-        clients = _move_clients(target_id, moment, id).rowcount
+        clients = [client_id for (client_id,) in _clients_of.all(id)]
         if not clients:
             return category
+        moment = now()
+        _move_clients(target_id, moment, id)
         for touched in (id, target_id):
             cls.update_row(touched, updated=moment)
         changes = {"target_id": [None, target_id]}
-        events.write(events.CATEGORY, "migrated", id, changes, time=moment, clients=clients)
+        event_id = events.write(
+            events.CATEGORY, "migrated", id, changes, time=moment, clients=len(clients)
+        )
+        keep(event_id, {"clients": clients})
         return cls.find(id)
-
-
-class CategoryUser(BaseModel):
-    category = peewee.ForeignKeyField(Category, on_delete="CASCADE", backref="+", index=False)
-    user = peewee.ForeignKeyField(User, on_delete="CASCADE", backref="+")
-
-    class Meta:
-        primary_key = peewee.CompositeKey("category", "user")
 
 
 @prepared
@@ -220,40 +228,13 @@ def _id_by_name(type, key):
     return Category.select(Category.id).where(Category.type == type, Category.name_key == key)
 
 
-@prepared
-def _team(id):
-    rows = CategoryUser.select(CategoryUser.user).where(CategoryUser.category == id)
-    return rows.order_by(CategoryUser.user)
-
-
-@prepared
-def _of_member(user_id):
-    rows = CategoryUser.select(CategoryUser.category).where(CategoryUser.user == user_id)
-    return rows.order_by(CategoryUser.category)
-
-
-@prepared
-def _unassign(id, user_id):
-    return CategoryUser.delete().where(CategoryUser.category == id, CategoryUser.user == user_id)
-
-
-@prepared
-def _unassign_all(id):
-    return CategoryUser.delete().where(CategoryUser.category == id)
-
-
-@prepared
-def _assign(id, user_id):
-    return CategoryUser.insert_from(
-        User.select(id, User.id).where(
-            User.id == user_id, User.type == "team", User.status != "deleted"
-        ),
-        (CategoryUser.category, CategoryUser.user),
-    )
-
-
 # The model of clients is built on this one, so here the table stands for it.
 _clients = peewee.Table("client", ("id", "category_id", "updated"))
+
+
+@prepared
+def _clients_of(id):
+    return _clients.select(_clients.id).where(_clients.category_id == id).order_by(_clients.id)
 
 
 @prepared

@@ -124,7 +124,7 @@ class Contact(User):
         A client whose owner it was has none from then on. Raises NotFound.
         """
         contact = cls.find(id)
-        super().remove(id)
+        cls.mark_deleted(id)
         if contact["account_owner"] == "yes":
             Client.owner_changed(contact["client_id"], contact)
         return contact

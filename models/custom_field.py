@@ -11,6 +11,7 @@ import peewee
 from . import events
 from .base import BaseModel, now
 from .errors import Invalid
+from .events.kept import keep
 from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
@@ -118,9 +119,23 @@ class CustomField(BaseModel):
         field = cls.find(id)
         moment = now()
         clients = _touch_clients(moment, id).rowcount
+        kept = {"field": cls.rows("id", id)[0], "values": _of_field.all(id)}
         cls.delete_row(id)
+        events.affect(clients=clients, values=clients)
         gone = events.deleted(field)
-        events.write(events.CUSTOM_FIELD, "deleted", id, gone, time=moment, clients=clients)
+        event_id = events.write(
+            events.CUSTOM_FIELD, "deleted", id, gone, time=moment, clients=clients
+        )
+        keep(event_id, kept)
+        return field
+
+    @classmethod
+    def restore(cls, row: Mapping[str, Any]) -> Record:
+        """Bring a field back whose row was kept. Raises peewee.IntegrityError for its name."""
+        id, moment = row["id"], now()
+        cls.insert_kept(row, updated=moment)
+        field = cls.find(id)
+        events.write(events.CUSTOM_FIELD, "created", id, events.created(field), time=moment)
         return field
 
     @staticmethod
@@ -233,6 +248,12 @@ def _of_client(client_id):
     return CustomValue.select(CustomValue.field, CustomValue.value).where(
         CustomValue.client == client_id
     )
+
+
+@prepared
+def _of_field(field_id):
+    rows = CustomValue.select(CustomValue.client, CustomValue.value)
+    return rows.where(CustomValue.field == field_id).order_by(CustomValue.client)
 
 
 @prepared

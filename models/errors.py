@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class DomainError(Exception):
     """A rule of the domain forbids what was asked."""
@@ -15,7 +17,14 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The state of the record forbids the change; the message says why, and what to do."""
+    """The state of the record forbids the change; the message says why, and what to do.
+
+    In: also `rules`, which values break which: by what is shown of them, the field and the rule.
+    """
+
+    def __init__(self, message: str, rules: Mapping[str, tuple[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.rules = rules or {}
 
 
 class Gone(DomainError):

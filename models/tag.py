@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import peewee
 
 from . import events
 from .base import BaseModel, now
 from .errors import Invalid, NotFound
+from .events.kept import keep
 from .queries.folding import fold, plain
 from .queries.prepared import prepared
 from .queries.reader import Reader
@@ -56,6 +58,11 @@ class Tag(BaseModel):
         return [ids[key] for key in spellings]
 
     @classmethod
+    def holder(cls, title: str) -> int | None:
+        """Return the id of the tag of that title, in whatever case."""
+        return _id_by_key.scalar(fold(title))
+
+    @classmethod
     def rename(cls, id: int | None, title: str) -> Record:
         """Give a tag another title and return it; onto another tag's title merges the two.
 
@@ -73,11 +80,14 @@ class Tag(BaseModel):
             changes = {"title": [tag["title"], title]}
             events.write(events.TAG, "updated", id, changes, time=moment, clients=clients)
             return cls.find(id)
+        kept = {"tag": cls.rows("id", id)[0], "links": _links.all(id)}
         _move_links(other, id)
+        kept["left"] = [client_id for client_id, _ in _links.all(id)]  # which have both
         cls.delete_row(id)
         cls.update_row(other, updated=moment)
         changes = {"merged": [None, [id]]}
-        events.write(events.TAG, "merged", other, changes, time=moment, clients=clients)
+        events.affect(clients=clients, tags=1)
+        keep(events.write(events.TAG, "merged", other, changes, time=moment, clients=clients), kept)
         events.write(events.TAG, "deleted", id, events.deleted(tag), time=moment)
         return cls.find(other)
 
@@ -87,9 +97,21 @@ class Tag(BaseModel):
         tag = cls.find(id)
         moment = now()
         clients = _touch_clients(moment, id).rowcount
+        kept = {"tag": cls.rows("id", id)[0], "links": _links.all(id)}
         cls.delete_row(id)
+        events.affect(clients=clients, tags=1)
         gone = events.deleted(tag)
-        events.write(events.TAG, "deleted", id, gone, time=moment, clients=clients)
+        keep(events.write(events.TAG, "deleted", id, gone, time=moment, clients=clients), kept)
+        return tag
+
+    @classmethod
+    def restore(cls, row: Mapping[str, Any]) -> Record:
+        """Bring a tag back whose row was kept. Raises peewee.IntegrityError for its title."""
+        id, moment = row["id"], now()
+        keys = {"title_key": fold(row["title"]), "title_plain": plain(row["title"])}
+        cls.insert_kept(row, **keys, updated=moment)
+        tag = cls.find(id)
+        events.write(events.TAG, "created", id, events.created(tag), time=moment)
         return tag
 
 
@@ -153,6 +175,12 @@ def _id_by_key(key):
 @prepared
 def _ids_by_key(*keys):
     return Tag.select(Tag.title_key, Tag.id).where(Tag.title_key.in_(keys))
+
+
+@prepared
+def _links(tag_id):
+    rows = ClientTag.select(ClientTag.client, ClientTag.position)
+    return rows.where(ClientTag.tag == tag_id).order_by(ClientTag.client)
 
 
 @prepared

@@ -6,6 +6,7 @@ from typing import Any
 
 import peewee
 
+from .assignment import CategoryUser
 from .category import Category
 from .errors import Invalid
 from .mail import Mail
@@ -63,8 +64,11 @@ class TeamMember(User):
         Raises NotFound.
         """
         member = cls.find(id)
-        super().remove(id)
-        Category.take_off(id)
+        categories = CategoryUser.of_user(id)
+        cls.mark_deleted(id, categories=categories)
+        for category_id in categories:
+            team = CategoryUser.of_category(category_id)
+            Category.assign_team(category_id, [user_id for user_id in team if user_id != id])
         return member
 
 

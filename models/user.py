@@ -6,6 +6,7 @@ They share a table because an e-mail address belongs to one person only, whoever
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import peewee
@@ -13,6 +14,7 @@ import peewee
 from . import events
 from .base import BaseModel, now
 from .errors import Invalid
+from .events.kept import keep
 from .queries.folding import address_key, fold, plain
 from .queries.prepared import prepared
 from .queries.words import person_details
@@ -75,15 +77,7 @@ class User(BaseModel):
             "client_id": client_id,
             "created": moment,
         }
-        id = cls.insert_row(
-            **shown,
-            type=type,
-            first_name_key=plain(first_name),
-            last_name_key=plain(last_name),
-            email_key=address_key(email),
-            updated=moment,
-            words=person_details(first_name, last_name, email, phone),
-        )
+        id = cls.insert_row(**shown, **_keys(shown), type=type, updated=moment)
         _tell("created", id, type, events.created(_told(id, type, shown)), moment, client_id)
         return id
 
@@ -92,6 +86,12 @@ class User(BaseModel):
         """Tell whether the address is that of a user other than `but`."""
         owner = _id_by_email.scalar(address_key(email))
         return owner is not None and owner != but
+
+    @classmethod
+    def is_live(cls, id: int) -> bool:
+        """Tell whether there is a user of that id who is not deleted."""
+        row = _shown.one(id)
+        return row is not None and row[1 + SHOWN.index("status")] != "deleted"
 
     @classmethod
     def change(cls, id: int | None, **values: Any) -> Any:
@@ -104,11 +104,8 @@ class User(BaseModel):
             return
         moment = values["updated"] = now()
         after = before | {name: values[name] for name in values.keys() & before.keys()}
-        for name, key in (("first_name", plain), ("last_name", plain), ("email", address_key)):
-            if name in values:
-                values[f"{name}_key"] = key(values[name])
         if values.keys() & set(DETAILS):
-            values["words"] = person_details(*(after[name] for name in DETAILS))
+            values |= _keys(after)
         try:
             cls.update_row(id, **values)
         except peewee.IntegrityError as error:
@@ -117,28 +114,59 @@ class User(BaseModel):
         _tell("updated", id, type, changes, moment, after["client_id"])
 
     @classmethod
-    def remove(cls, id: int | None) -> Any:
-        """Mark a user as deleted, and free the address."""
+    def mark_deleted(cls, id: int | None, **kept: Any) -> None:
+        """Mark a user as deleted, and free the address. In: what else an undo has to know."""
         type, before = _state(id)
+        (row,) = cls.rows("id", id)
         moment = now()
         gone = {"email_key": None, "words": None, "account_owner": "no"}
         cls.update_row(id, status="deleted", **gone, updated=moment)
+        events.affect(contacts=int(type != "team"))
         changes = events.deleted(_told(id, type, before))
-        _tell("deleted", id, type, changes, moment, before["client_id"])
+        event_id = _tell("deleted", id, type, changes, moment, before["client_id"])
+        keep(event_id, {"user": row, **kept})
 
     @classmethod
-    def vanish(cls, client_id: int | None, moment: str) -> None:
-        """Tell that the users of a client go with it."""
-        for id, type, *values in _of_client.all(client_id):
+    def restore(cls, row: Mapping[str, Any], **changed: Any) -> None:
+        """Bring a user back whose row was kept. Raises peewee.IntegrityError for a taken address.
+
+        In: the row, and columns that are not as they were.
+        """
+        row = {**row, **changed}
+        moment = row["updated"] = now()
+        is_shown = row["status"] != "deleted"
+        row |= _keys(row) if is_shown else {}
+        cls.delete_row(row["id"])  # what is left of it
+        cls.insert_kept(row)
+        if is_shown:
+            changes = events.created(_told(row["id"], row["type"], {n: row[n] for n in SHOWN}))
+            _tell("created", row["id"], row["type"], changes, moment, row["client_id"])
+
+    @classmethod
+    def vanish(cls, client_id: int | None, moment: str) -> int:
+        """Tell that the users of a client go with it, and return how many these are."""
+        rows = _of_client.all(client_id)
+        for id, type, *values in rows:
             before = dict(zip(SHOWN, values, strict=True))
             changes = events.deleted(_told(id, type, before))
             _tell("deleted", id, type, changes, moment, client_id)
+        return len(rows)
 
 
 SHOWN = (
     *("first_name", "last_name", "email", "phone", "job_position", "account_owner", "status"),
     *("role_id", "facebook", "twitter", "linkedin", "github", "dribbble", "client_id", "created"),
 )
+
+
+def _keys(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is made of a user's columns for those who search and compare."""
+    return {
+        "first_name_key": plain(shown["first_name"]),
+        "last_name_key": plain(shown["last_name"]),
+        "email_key": address_key(shown["email"]),
+        "words": person_details(*(shown[name] for name in DETAILS)),
+    }
 
 
 def _state(id: int | None) -> tuple[str, dict[str, Any]]:
@@ -165,9 +193,9 @@ def _tell(
     changes: events.Changes,
     moment: str,
     client_id: int | None,
-) -> None:
+) -> int | None:
     object = events.TEAM_MEMBER if type == "team" else events.CONTACT
-    events.write(object, action, id, changes, time=moment, client_id=client_id)
+    return events.write(object, action, id, changes, time=moment, client_id=client_id)
 
 
 def full_name(user: Any) -> peewee.Expression:

@@ -100,6 +100,10 @@ class Schema(ma.Schema):
                 errors.update(messages if isinstance(messages, dict) else {name: messages})
             return dict(error.valid_data or {}), errors
 
+    def has(self, name: str) -> bool:
+        """Tell whether a value of that name, or an element of it (`users.1`), is one of these."""
+        return name.partition(".")[0] in self.fields
+
     def sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         """Say in words which rules the values, by the names that the model has for them, break.
 

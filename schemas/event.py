@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import marshmallow as ma
 import orjson
 from marshmallow import fields
 
@@ -18,7 +19,8 @@ from .category import CategorySchema
 from .client import ClientSchema
 from .contact import ContactSchema
 from .custom_field import CustomFieldSchema
-from .fields import Array, Choice, Integer, String, Timestamp, YesNo
+from .fields import Array, Choice, Id, Integer, String, Timestamp
+from .fields.flags import Flag
 from .key import KeySchema
 from .metadata import told
 from .tag import ClientTagSchema
@@ -122,6 +124,24 @@ class FeedMetaSchema(AnswerSchema):
     more = fields.Boolean(metadata=told("Whether there are more already.", False))
 
 
+class UndoneRecordSchema(AnswerSchema):
+    """The record whose change was undone, as its own calls return it."""
+
+    class Meta:
+        unknown = ma.INCLUDE  # its other members
+
+    id = fields.Integer(metadata=told("The id of the record.", 12))
+
+
+class UndoQuerySchema(QuerySchema):
+    """What is not to come back."""
+
+    without = Array(
+        Id(),
+        metadata=told("Repeatable: the id of a user that is not to come back with a client.", [45]),
+    )
+
+
 class EventPosition(String):
     """A position in the log."""
 
@@ -168,7 +188,7 @@ class HistoryQuerySchema(QuerySchema):
     actor_id = Integer(metadata=told("Only those by the key with this id."))
     since = Timestamp(metadata=told("At this time (ISO 8601) or later."))
     until = Timestamp(metadata=told("Before this time (ISO 8601)."))
-    undo = YesNo(metadata=told("`yes`: only deletions that can still be undone."))
+    undo = Flag("`yes`: only deletions that can still be undone.")
 
 
 class EventListQuerySchema(HistoryQuerySchema):

@@ -18,6 +18,7 @@ from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchem
 from .contact import ContactCreateSchema
 from .custom_field import value_field
 from .fields import Choice, Id, Integer, String, YesNo
+from .fields.flags import Flag
 from .metadata import told
 from .paging import PageQuerySchema
 
@@ -137,11 +138,6 @@ def _load(
     return values
 
 
-def _flag(description: str) -> Any:
-    words = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
-    return Choice(words, metadata=told(description))
-
-
 def canonical_encoding(name: str) -> str | None:
     """Return Python's name of an encoding in which the lines of a file can be found, or None."""
     try:
@@ -175,7 +171,6 @@ class ImportQuerySchema(QuerySchema):
             "charset of Content-Type says, or else UTF-8."
         ),
     )
-    dry_run = _flag("`yes` reports what the import would do, and changes nothing.")
     match = Choice(
         MATCHES,
         metadata=told(
@@ -197,9 +192,9 @@ class ImportQuerySchema(QuerySchema):
             "if not given, or `keep` what is there. A column that is not in the file is kept."
         ),
     )
-    partial = _flag("`yes` imports the good rows where some are bad.")
-    raw = _flag("`yes` takes cells as they stand, also in an export, without undoing anything.")
-    contacts = _flag("`yes` imports the users of clients, from what an export of them holds.")
+    partial: Any = Flag("`yes` imports the good rows where some are bad.")
+    raw = Flag("`yes` takes cells as they stand, also in an export, without undoing anything.")
+    contacts = Flag("`yes` imports the users of clients, from what an export of them holds.")
 
 
 _LIST_ONLY = {*PageQuerySchema._declared_fields, "sort", "include"}
@@ -210,9 +205,9 @@ ExportQuerySchema = type(
     {
         "__doc__": "Which clients to export: the filters of the list.",
         "format": Choice(FORMATS, metadata=told("`csv` if not given.")),
-        "bom": _flag("`yes` begins with a byte order mark, by which Excel knows UTF-8."),
-        "raw": _flag("`yes` leaves cells that a spreadsheet would run as they are."),
-        "contacts": _flag("`yes` exports the users of these clients, one a line."),
+        "bom": Flag("`yes` begins with a byte order mark, by which Excel knows UTF-8."),
+        "raw": Flag("`yes` leaves cells that a spreadsheet would run as they are."),
+        "contacts": Flag("`yes` exports the users of these clients, one a line."),
         "takes_custom_fields": True,
         **{
             name: field

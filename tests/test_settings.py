@@ -123,6 +123,8 @@ CASES = {
         ("Acme Ltd <crm@acme.example>", "Acme Ltd <crm@acme.example>"),
         ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7", "a@b, c@d <e@f>", "A <a@b> B"],
     ),
+    "EVENTS_KEPT_DAYS": (90, ("7", 7), ("0", 0), ["-1", "1.5", "a week", "", "36501"]),
+    "TRASH_KEPT_DAYS": (30, ("7", 7), ("0", 0), ["-1", "1.5", "a month", "", "36501"]),
     "LOG_FORMAT": ("text", ('"json"', "json"), ("JSON", "json"), ["xml", "", "7", "null"]),
     "LOG_LEVEL": (
         "info",

@@ -95,15 +95,16 @@ def import_(app: Service, file: str, form: str | None, **options: Any) -> None:
         told = printable(f"line {problem.line}{column}: {problem.message}")
         click.echo(f"{start}{told}", err=True)
 
+    is_trial = options.pop("dry_run")
     job = importing.Import(rules, **options, problem=tell)
-    with _reading(file) as stream, app.database.writing():
+    with _reading(file) as stream, app.database.writing(kept=not is_trial):
         report = job.run(app.database, stream, form)
     click.echo(", ".join(f"{getattr(report, outcome)} {outcome}" for outcome in OUTCOMES))
     _name("categories", report.categories_created, report.new_categories)
     _name("tags", report.tags_created, report.new_tags)
     if report.failed and not options["partial"]:
         raise click.ClickException("Nothing was imported, because of the rows that failed.")
-    if options["dry_run"]:
+    if is_trial:
         click.echo("Dry run: nothing was imported.", err=True)
     if report.failed:
         raise click.ClickException("The rows that failed were not imported.")

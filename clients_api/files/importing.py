@@ -57,8 +57,8 @@ class Import:
 
     In: `rules`, what the caller wants of rows; `contacts`, whether they are users of clients and
     not clients; `encoding`, of the file, where it does not say so itself; `raw`, whether its cells
-    are taken as they stand; `partial`, whether the good rows stay where some are bad; `dry_run`,
-    whether to undo all; `problem`, told what is wrong, row by row.
+    are taken as they stand; `partial`, whether the good rows stay where some are bad; `problem`,
+    told what is wrong, row by row.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class Import:
         encoding: str | None = None,
         raw: bool = False,
         partial: bool = False,
-        dry_run: bool = False,
         problem: Callable[[Problem], None],
     ) -> None:
         self._rules = rules
@@ -77,7 +76,6 @@ class Import:
         self._encoding = encoding
         self._raw = raw
         self._partial = partial
-        self._dry_run = dry_run
         self._problem = problem
 
     def run(self, database: Database, stream: BinaryIO, form: str) -> Report:
@@ -99,7 +97,7 @@ class Import:
             report.categories_created, report.new_categories = made
             report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)
             refused = report.failed and not self._partial
-            if refused or self._dry_run:
+            if refused:
                 transaction.rollback()
         return Report(failed=report.failed) if refused else report
 

@@ -53,6 +53,10 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The position of the last event of this change, to read `/events` after.",
         "schema": {"type": "string"},
     },
+    "Dry-Run": {
+        "description": "`yes` where nothing was changed, as asked.",
+        "schema": {"type": "string"},
+    },
     "Ignored-Parameters": {
         "description": "Parameters that this call does not take; they changed nothing.",
         "schema": {"type": "string"},

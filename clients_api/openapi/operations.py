@@ -159,7 +159,7 @@ class OperationDocs:
         if self.answer.location:
             names.append("Location")
         if self.writes:
-            names.append("Event-Position")
+            names += ["Event-Position", "Dry-Run"]
         if self.method == "POST":
             names.append("Idempotency-Replayed")
         return {

@@ -15,7 +15,7 @@ from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.fields import sentence
 
-from . import conditional
+from . import conditional, trials
 from .errors import unprocessable
 from .messages import Response
 from .paging import Page, Paging, link_header
@@ -47,14 +47,24 @@ class Answer(NamedTuple):
     media_types: tuple[str, ...] = ()  # of the file that is answered in place of the envelope
 
 
+class Shown(NamedTuple):
+    """A record of another kind than the route's: what it is, its schema, and itself."""
+
+    object: str
+    schema: type[Schema]
+    record: Record
+
+
 class Answerer:
     """Answers for an operation.
 
-    In: what it answers; the schema that shows the state of its records; and whether it writes.
+    In: what it answers; what its records are, and the schema that shows their state; and whether
+    it writes.
     """
 
-    def __init__(self, answer: Answer, state: type[Schema], writes: bool) -> None:
+    def __init__(self, answer: Answer, object: str, state: type[Schema], writes: bool) -> None:
         self._answer = answer
+        self._object = object
         self._state = state
         self._writes = writes
 
@@ -92,9 +102,21 @@ class Answerer:
         response.headers["ETag"] = f'"{tag}"'
         return response
 
+    def other(self, request: Any, shown: Shown) -> flask.Response:
+        """Answer with a record of another kind."""
+        data = shape(shown.schema, shown.record.columns)(shown.record.values_)
+        if request.is_trial:
+            return self._trial(request, data, shown.object)
+        payload = {"data": data, "message": request.message or self._answer.message}
+        return _json(orjson.dumps(payload), self._answer.status)
+
     def one(self, request: Any, record: Record, includes: Mapping[str, Include]) -> flask.Response:
+        """Answer with one record."""
         answer = self._answer
         data = shape(answer.schema, record.columns)(record.values_)
+        if request.is_trial:
+            _add(includes, [data])
+            return self._trial(request, data, self._object)
         text = orjson.dumps(data)
         is_state = answer.schema is self._state and not answer.secret
         tag = conditional.entity_tag(text) if is_state else ""
@@ -116,6 +138,16 @@ class Answerer:
             address = routing.root(request) + quote(request.path.rstrip("/"))
             response.headers["Location"] = f"{address}/{record['id']}"
         return response
+
+    def _trial(self, request: Any, data: dict[str, Any], object: str) -> flask.Response:
+        data = trials.without_new_ids(data, object)
+        data |= {name: None for name in self._answer.secret}
+        payload: dict[str, Any] = {"data": data}
+        if (affected := trials.affected()) is not None:
+            payload["meta"] = {"affected": affected}
+        message = request.message or self._answer.message
+        payload["message"] = trials.message(message)
+        return _json(orjson.dumps(payload), self._answer.status)
 
 
 def _json(body: bytes, status: int) -> Response:

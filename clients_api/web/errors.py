@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
+from clients_api.schemas.fields import sentence
 
 from . import current_app, request
 
@@ -87,7 +88,8 @@ def _refusal(error: Exception) -> Refused:
         case BadFile():
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
-            return Refused(HTTPStatus.CONFLICT, str(error))
+            wrong = {name: [sentence(rule, field)] for name, (field, rule) in error.rules.items()}
+            return Refused(HTTPStatus.CONFLICT, str(error), errors=wrong or None)
         case Gone():
             return Refused(HTTPStatus.GONE, str(error))
         case HTTPException():

@@ -36,6 +36,7 @@ class Request(flask.Request):
     upload: Any = None  # the file that the body is, when it has been received
     ignored: Iterable[str] = ()
     rate_headers: Mapping[str, str] = {}
+    is_trial = False  # whether it is to tell what it would do, and to change nothing
     message: str | None = None  # of the answer, where it is not the usual one
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:

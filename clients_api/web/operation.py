@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -19,11 +19,12 @@ from clients_api.models.queries.selection import Selection
 from clients_api.openapi.operations import OperationDocs
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
+from clients_api.schemas.fields.flags import dry_run
 from clients_api.schemas.paging import PageQuerySchema
 
 from . import conditional, current_app, repeats
 from . import request as web_request
-from .answering import Answer, Answerer, Include
+from .answering import Answer, Answerer, Include, Shown
 from .errors import unprocessable
 from .paging import Paging
 from .reading import routing
@@ -75,9 +76,10 @@ class Operation(OperationDocs):
         self.changes_record = self.writes and path.endswith("<id:id>")
         self.scope = getattr(view, "_scope", resource.write if self.writes else resource.read)
         self.answer: Answer = view._answer
-        self.query: Schema = getattr(
-            view, "_query", IncludeQuerySchema if self.answer.includes else Schema
-        )()
+        query = getattr(view, "_query", IncludeQuerySchema if self.answer.includes else Schema)
+        if self.writes:
+            query = type(query.__name__, (query,), {"dry_run": dry_run()})
+        self.query: Schema = query()
         self.body: Schema = getattr(view, "_body", Schema)()
         parameters = inspect.signature(view).parameters
         self.takes_query = "query" in parameters
@@ -92,7 +94,8 @@ class Operation(OperationDocs):
             writes=self.writes,
             takes_body=self.takes_body,
         )
-        self._answerer = Answerer(self.answer, resource.schema, self.writes)
+        object = resource.noun.replace(" ", "_")  # as events call it
+        self._answerer = Answerer(self.answer, object, resource.schema, self.writes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
         return self  # flask-smorest copies what it documents; there is one operation
@@ -114,17 +117,23 @@ class Operation(OperationDocs):
     @contextmanager
     def _writing(self, app: Any, request: Any) -> Iterator[None]:
         # A file has come a long way, and is rare: it may wait where others are sent away.
-        writing = app.database.writing(patiently=bool(self.file_types))
+        patiently = bool(self.file_types)
+        writing = app.database.writing(patiently=patiently, kept=not request.is_trial)
         with acting(request.caller.actor, request.id), writing:
             yield
 
     def _change(self, call: Call) -> flask.Response:
         response = self._run(call)
-        response.headers["Event-Position"] = str(Position.newest())
+        if call.request.is_trial:
+            response.headers["Dry-Run"] = "yes"
+        else:
+            response.headers["Event-Position"] = str(Position.newest())
         return response
 
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
-        return Call(app, request, path, *self._loader.load(request, path))
+        query, body = self._loader.load(request, path)
+        request.is_trial = query.pop("dry_run", False)
+        return Call(app, request, path, query, body)
 
     def _run_once(
         self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
@@ -143,7 +152,8 @@ class Operation(OperationDocs):
                     request.ignored = ()  # the stored answer says it
                     return response
                 response = self._change(call)
-                repeats.keep(caller, key, asked, request, response, self.answer.secret)
+                if not request.is_trial:
+                    repeats.keep(caller, key, asked, request, response, self.answer.secret)
             return response
 
     def _run(self, call: Call) -> flask.Response:
@@ -161,14 +171,21 @@ class Operation(OperationDocs):
         try:
             result = self.view(**arguments)
         except Invalid as error:
-            raise unprocessable(self.body.sentences(error.rules)) from error
+            raise unprocessable(self._sentences(error.rules)) from error
         if isinstance(result, flask.Response):
             return result
+        if isinstance(result, Shown):
+            return self._answerer.other(call.request, result)
         if isinstance(result, Feed):
             return self._answerer.feed(call.request, result)
         if isinstance(result, Selection):
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)
+
+    def _sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
+        ours = {name: rule for name, rule in rules.items() if self.body.has(name)}
+        others = {name: rule for name, rule in rules.items() if name not in ours}
+        return self.body.sentences(ours) | self.query.sentences(others)
 
     def _included(self, query: dict[str, Any]) -> dict[str, Include]:
         name = query.pop("include", None)

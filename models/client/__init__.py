@@ -13,6 +13,7 @@ from clients_api.models.base import now
 from clients_api.models.category import Category
 from clients_api.models.custom_field import CustomValue
 from clients_api.models.errors import Invalid
+from clients_api.models.events.kept import keep
 from clients_api.models.mail import Mail
 from clients_api.models.queries.composing import Condition
 from clients_api.models.queries.folding import address_key, fold, plain
@@ -24,7 +25,7 @@ from clients_api.models.queries.words import details
 from clients_api.models.tag import ClientTag
 from clients_api.models.user import User
 
-from . import ownership
+from . import deletion, ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
 from .stored import ClientTotal, StoredClient
@@ -137,13 +138,12 @@ class Client(StoredClient):
 
     @classmethod
     def _registered(cls, id: int, moment: str) -> Record:
-        client = cls.find(id)
-        cls._tell("created", id, events.created(client), moment)
+        cls._tell("created", id, events.created(client := cls.find(id)), moment)
         return client
 
     @classmethod
-    def _tell(cls, action: str, id: int | None, changes: events.Changes, moment: str) -> None:
-        events.write(events.CLIENT, action, id, changes, time=moment, client_id=id)
+    def _tell(cls, action: str, id: int | None, changes: events.Changes, moment: str) -> int | None:
+        return events.write(events.CLIENT, action, id, changes, time=moment, client_id=id)
 
     @classmethod
     def exists(cls, id: int) -> bool:
@@ -230,10 +230,20 @@ class Client(StoredClient):
     def remove(cls, id: int | None) -> Record:
         """Delete a client with its users, tag links and values, and return what it was."""
         client = cls.find(id)
+        kept = deletion.rows_of(cls, client)
         moment = now()
-        User.vanish(id, moment)
+        deletion.count(kept, User.vanish(id, moment))
         cls.delete_row(id)
-        cls._tell("deleted", id, events.deleted(client), moment)
+        event_id = cls._tell("deleted", id, events.deleted(client), moment)
+        keep(event_id, kept)
+        return client
+
+    @classmethod
+    def restore(cls, kept: Mapping[str, Any]) -> Record:
+        """Bring a client back of which `remove` kept the rows. Raises peewee.IntegrityError."""
+        moment = now()
+        client = cls.find(deletion.insert(cls, kept, moment))
+        cls._tell("restored", client["id"], events.created(client), moment)
         return client
 
     @classmethod

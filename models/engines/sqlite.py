@@ -55,6 +55,7 @@ class Database(peewee.SqliteDatabase):
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
         self.on_stale: Callable[[], None] | None = None  # called once, where somebody can renew it
+        self.trash_days = 30  # for which deletions can be undone
         self.on_commit: Callable[[Any], None] | None = None  # told what events were written
         super().__init__(
             str(path),

@@ -23,6 +23,7 @@ CLIENT, CONTACT, CATEGORY, TEAM_MEMBER = "client", "contact", "category", "team_
 TAG, CUSTOM_FIELD, KEY, WEBHOOK = "tag", "custom_field", "key", "webhook"
 OBJECTS = (CLIENT, CONTACT, CATEGORY, TEAM_MEMBER, TAG, CUSTOM_FIELD, KEY, WEBHOOK)
 SECRET_OBJECTS = (KEY, WEBHOOK)  # whose events are for administrators
+AFFECTED = ("clients", "contacts", "tags", "values")
 ACTIONS = ("created", "updated", "deleted", "merged", "restored", "migrated", "revoked", "disabled")
 
 # What follows from an event's time, and from what other records are.
@@ -57,6 +58,16 @@ _author: ContextVar[Author] = ContextVar("clients_api_author", default=_NOBODY)
 def acting(actor: Actor, request_id: str | None = None) -> Iterator[None]:
     """Let the events of this context tell who makes the changes, and in which request."""
     token = _author.set(Author(actor, request_id))
+    try:
+        yield
+    finally:
+        _author.reset(token)
+
+
+@contextmanager
+def undoing(event_id: int) -> Iterator[None]:
+    """Let the events of this context tell which one they take back."""
+    token = _author.set(_author.get()._replace(undoes=event_id))
     try:
         yield
     finally:
@@ -109,15 +120,15 @@ def write(
     time: str,
     client_id: int | None = None,
     clients: int | None = None,
-) -> None:
-    """Write an event, unless nothing has changed.
+) -> int | None:
+    """Write an event, unless nothing has changed, and return its id.
 
     In: what kind of record, and what happened to it; `changes`, before and after by column; `time`,
     which becomes the record's `updated`; the client whose history it belongs to; and of how many
     `clients` something else changed with it.
     """
     if not changes:
-        return
+        return None
     actor, request_id, undoes = _author.get()
     nonce = f"{_draw_nonce(32):08x}"
     told = dict(changes)
@@ -142,6 +153,18 @@ def write(
     if written is not None:
         written.first = written.first or id
         written.last, written.nonce = id, nonce
+        if action == "created" and undoes is None:  # what comes back is not new
+            written.new.add((object, object_id))
+    return id
+
+
+def affect(**counts: int) -> None:
+    """Note that a transaction takes away, or brings back, so many records of some kinds.
+
+    In: `clients`, `contacts`, `tags` (links of clients, or the tag itself), `values`.
+    """
+    if (written := database.obj.written) is not None:
+        written.affected.update(dict.fromkeys(AFFECTED, 0) | counts)
 
 
 def created(record: Mapping[str, Any]) -> dict[str, list[Any]]:

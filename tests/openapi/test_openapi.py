@@ -314,6 +314,12 @@ def call_events(call, client):
     call("GET", "/events/1")
     call("GET", "/events/999")
     call("GET", f"/clients/{client['id']}/history")
+    call("PUT", f"/clients/{client['id']}/status", {"status": "active"})
+    undone = call("GET", "/events?type=client.updated&order=desc&limit=1")["data"][0]["id"]
+    call("POST", f"/events/{undone}/undo?without=x")
+    call("POST", f"/events/{undone}/undo?dry_run=yes")
+    call("POST", f"/events/{undone}/undo")
+    call("POST", f"/events/{undone}/undo")  # 409
 
 
 def test_every_answer_is_as_documented(api, anonymous):

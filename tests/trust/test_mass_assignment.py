@@ -20,6 +20,7 @@ NEEDED = {
     "tags": {"title": "new"},
     "custom-fields": {"title": "New", "type": "text"},
     "keys": {"name": "new"},
+    "events": {},
 }
 ACTIONS = {
     "PUT /clients/1/tags": {"tags": ["vip", "old"]},
@@ -65,6 +66,9 @@ def world(app, api, make_client, make_contact):
     api.post("/team", {**NAMES, "email": "sam@crm.example", "role_id": 3})
     api.put("/categories/3/team", {"users": [3]})
     api.post("/keys", {"name": "second", "scope": "read"})
+    api.put("/clients/1/status", {"status": "suspended"})
+    event = api.get("/events?order=desc&limit=1").get_json()["data"][0]
+    RECORDS["events"] = str(event["id"])  # which the call that undoes it is about
     return app.database.connection()
 
 
