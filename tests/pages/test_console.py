@@ -187,6 +187,37 @@ def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> No
     page.check("status of 409")
 
 
+def test_what_was_done_can_be_taken_back(server: Server, open_page: Open) -> None:
+    client = make_client(server, "Taken back", tags=["kept tag"])
+    path = f"/clients/{client['id']}"
+    page = open_page(f"/#{path}")
+    enter_at(page, server.key, "Taken back")
+    page.click(".tools button", "Suspend")
+    page.find(".title .suspended")
+    page.click("#toast button", "Undo")
+    page.text("#toast", "Change undone.")
+    page.find(".title .active")
+    page.click(".events li:has(dd) button", "Undo")  # the undoing itself
+    page.find(".title .suspended")
+
+    page.click(".tools button", "Delete")
+    page.find("dialog p", "With it go: 1 contact, 1 tag. It can be brought back from the trash.")
+    assert call(server, "GET", path)["id"] == client["id"]
+    page.click("dialog .danger")
+    page.text("#toast", "Client deleted successfully.")
+    # Meanwhile somebody else has the address.
+    email = {"email": call(server, "GET", "/events?order=desc&type=contact.deleted&limit=1")[0]
+        ["changes"]["email"][0]}  # fmt: skip
+    make_client(server, "Somebody else", **email)
+    page.click("#nav a", "Trash")
+    page.click(".events li:has(a) button", "Undo")
+    page.find("dialog", "The email has already been taken.")
+    page.click("dialog .primary", "Undo without these users")
+    page.text("#toast", "Change undone.")
+    assert call(server, "GET", path)["tags"] == ["kept tag"]
+    page.check("status of 409")
+
+
 def test_a_file_is_tried_before_it_is_imported(
     server: Server, open_page: Open, tmp_path: Path, downloads: Path
 ) -> None:

@@ -58,6 +58,12 @@ def test_the_keyboard_does_it_all(server: Server, open_page: Callable[..., Page]
     page.wait(lambda: focused(page).get_attribute("name") == "client_company_name")
     page.press("\ue010", " and more", enter)  # End, then the text
     page.text("h1", "Keyboard Two and more")
+    page.find("#toast", "Undo")
+    page.press("u")
+    page.text("#toast", "Change undone.")
+    page.wait(lambda: page.find("h1").text == "Keyboard Two")
+    page.press("u")
+    page.text("h1", "Keyboard Two and more")
 
     tab_to(page, "Delete")
     page.press(enter)

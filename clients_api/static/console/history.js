@@ -38,7 +38,7 @@ export function timeline(query) {
 
 function line({ id, type, object, object_id, time, actor, changes, clients, undoes, erased }, client) {
   const name = ["company_name", "name", "title", "url"].flatMap((member) => changes?.[member] ?? []).findLast(Boolean) ?? `#${object_id}`;
-  const can = undoable(id) && !erased && object !== "key" && !type.endsWith("created");
+  const can = !erased && object !== "key" && (undoes || !type.endsWith("created")) && undoable(id);
   return h("li", h("div", h("p", h("strong", words(type)), " ",
     object !== "client" ? h("span", name) : object_id !== client && h("a", { href: `#/clients/${object_id}` }, name)),
   h("p.soft", when(time), " by ", h("span", actor.name ?? actor.type), clients > 1 && `, ${clients} clients`, undoes && ", undoing a change"),
