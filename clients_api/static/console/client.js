@@ -26,7 +26,6 @@ async function groups() {
 
 const at = (record, path) => path.split(".").reduce((value, name) => value?.[name], record) ?? null;
 
-/** Show a client by its id. */
 export async function client(id) {
   const state = { path: `/clients/${id}`, page: h("section.client"), groups: await groups() };
   known("/tags").then(suggest);
@@ -34,7 +33,6 @@ export async function client(id) {
   return state.page;
 }
 
-/** Read the client as it is now, and show it. */
 async function again(state) {
   const { data, etag } = await call("GET", state.path, { query: { include: "contacts" } });
   draw(Object.assign(state, { client: data, etag }));
@@ -72,7 +70,7 @@ function facts(state, [title, fields]) {
   const shown = fields.filter(({ path }) => title === "About" || at(state.client, path) !== null);
   const start = (name) => may("write") && { click: ({ target }) => target.closest("a") || edit(state, name) };
   return h("section.card", h("h2", title), shown.length
-    ? h("dl", shown.map(({ name, label, path, kind }) => h(`div.${kind}`, start(name), h("dt", label), h("dd", shownValue(state.client, path)))))
+    ? h("dl", shown.map(({ name, label, path, kind = "text" }) => h(`div.${kind}`, start(name), h("dt", label), h("dd", shownValue(state.client, path)))))
     : h("p.soft", start(fields[0].name), "Nothing is known yet."));
 }
 
@@ -176,7 +174,6 @@ export const personal = (one) => PERSON.map((name) =>
   ({ name, required: true, value: one?.[name], kind: name === "email" ? name : "text" }));
 /** What a call that changes a person names always. */
 export const same = (one) => Object.fromEntries(PERSON.map((name) => [name, one[name]]));
-/** The other fields of a person. */
 export const reach = (one) => [{ name: "phone", kind: "tel", value: one?.phone },
   { name: "position", value: one?.job_position }];
 
@@ -196,7 +193,6 @@ async function remove({ path, etag, client: { company_name: name, contacts, tags
   }, "Delete", ".danger");
 }
 
-/** Ask for a new client and its owner. */
 export async function newClient() {
   known("/tags").then(suggest);
   const [[title, [name, category, ...others]], ...rest] = await groups();

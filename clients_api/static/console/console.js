@@ -22,7 +22,6 @@ const VIEWS = {
 };
 
 let turn = 0;
-/** Show what the address says. */
 async function show() {
   if (!isKnown()) return signIn();
   const [path, query] = location.hash.slice(2).split("?");
@@ -107,7 +106,6 @@ function help() {
     h("label.switch", check, "Use keys of one letter"));
 }
 
-/** Move to the next row, or the previous one. */
 function move(step) {
   const rows = [...main.querySelectorAll(".rows a, .lines .quick button:first-child")];
   const at = rows.indexOf(document.activeElement);

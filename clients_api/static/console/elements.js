@@ -33,7 +33,9 @@ export function icon(name) {
 
 export function monogram(name, id) {
   const [letter = "·"] = (name ?? "").match(/[\p{L}\p{N}]/u) ?? [];
-  return h(`span.monogram.c${id % 6}`, { "aria-hidden": "true" }, letter.toUpperCase());
+  const square = h("span.monogram", { "aria-hidden": "true" }, letter.toUpperCase());
+  square.style.setProperty("--hue", (id * 67) % 360);
+  return square;
 }
 
 const [DAY, HOUR] = [{ dateStyle: "medium" }, { timeStyle: "short" }].map((style) => new Intl.DateTimeFormat(undefined, style));
@@ -48,7 +50,6 @@ export function when(time) {
 export const count = (number, one, many = `${one}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
-/** A name of the API in words. */
 export const words = (name) => name.replace(/[._-]/g, " ").replace(/^./, (first) => first.toUpperCase());
 
 export function dialog(title, ...content) {
@@ -61,7 +62,6 @@ export function dialog(title, ...content) {
   return box;
 }
 
-/** Ask in a dialog for values, or only whether to go on. */
 export function ask(title, content, save, label, kind) {
   const cancel = () => box.close();
   const box = dialog(title, form(content, { label, kind, cancel, save: async (values) => {

@@ -17,7 +17,6 @@ let cursor = null;
 let isReading = false;
 
 const address = (query) => `#/clients${query.size ? `?${query}` : ""}`;
-/** The address of the list as it was left. */
 export const lastList = () => address(params);
 /** Note where the list is, before another view takes its place. */
 export const leaveList = () => view?.element.isConnected && (view.scroll = scrollY);
@@ -89,7 +88,6 @@ function sortBy(sort) {
   change({ sort, order: now !== sort ? first : order === "asc" ? "desc" : "asc" });
 }
 
-/** Let all that can be chosen show what the address says. */
 function follow() {
   const { element, search, picks, chips } = view;
   const q = params.get("q") ?? "";
@@ -107,7 +105,6 @@ function follow() {
     h("button", { icon: "close", "aria-label": `Without ${value}`, click: () => change({ [name]: params.getAll(name).filter((one) => one !== value) }) }))));
 }
 
-/** Return what to ask of the service. */
 function query() {
   const { q, ...rest } = Object.fromEntries([...params.keys()].map((name) => [name, params.getAll(name)]));
   // Of one or two letters only the name of the company is asked: there is an index for these.
@@ -158,7 +155,6 @@ const note = (...content) => h("div", { role: "row" }, h("div.empty", { role: "c
 const empty = () => note(h("p", params.size ? "No client is like this." : "There are no clients yet."),
   params.size ? h("a.button", { href: "#/clients" }, "Show all") : may("write") && h("a.button", { href: "#/import" }, "Import a file"));
 
-/** A row: all of it leads to the client. */
 function row({ id, company_name: name, owner, category, tags, status, dates }) {
   const cell = (kind, ...content) => h(`div.${kind}`, { role: "cell" }, content);
   return h("div.row", { role: "row" }, cell("name", monogram(name, id), h("a", { href: `#/clients/${id}` }, name)),
@@ -167,7 +163,6 @@ function row({ id, company_name: name, owner, category, tags, status, dates }) {
     cell("state", h(`span.pill.${status}`, status)), cell("date", when(dates.updated)));
 }
 
-/** Save what is listed as a file. */
 async function save() {
   toast("The file is being made…");
   const { sort, order, ...filters } = query();

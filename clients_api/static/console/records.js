@@ -68,7 +68,6 @@ const KINDS = {
 
 const nameOf = (one) => one.title ?? one.name ?? one.url;
 
-/** Show all records of a kind. */
 export async function records(kind, title) {
   const { noun, scope, isMade, show } = KINDS[kind];
   const found = await all(`/${kind}`);
@@ -102,7 +101,6 @@ async function change(kind, method, path, body) {
   return data;
 }
 
-/** Ask for a new record, or for what is to change of one. */
 function edit(kind, one) {
   const { noun, fields, always, base } = KINDS[kind];
   ask(`${one ? "Edit" : "New"} ${noun}`, fields(one), (values) => one

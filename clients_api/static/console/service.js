@@ -78,7 +78,6 @@ export function take(given) {
   scope = null;
 }
 
-/** Read all records of a short list. */
 export async function all(path) {
   const records = [];
   for (let cursor = ""; cursor !== null; ) {
