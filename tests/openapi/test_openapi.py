@@ -330,8 +330,8 @@ def test_every_answer_is_as_documented(api, anonymous):
     client = call_clients(call)
     call_contacts(call, client)
     call_categories_and_team(call)
-    call_tags_and_custom_fields(call)
     call_events(call, client)
+    call_tags_and_custom_fields(call)
     path = f"/clients/{client['id']}"
     Checker(Caller(api.app, call_keys(call))).call("DELETE", path)  # 403
     call("DELETE", path)
