@@ -1,6 +1,6 @@
 // The start: who is there, which part is shown, and what the keys of a keyboard do.
 
-import { dialog, form, h, toast, words } from "./elements.js";
+import { dialog, form, h, toast, undoLast, words } from "./elements.js";
 import { leaveList, list, spoil } from "./list.js";
 import { forget, has, hasKey, identify, isKey, isKnown, may, page, Refused, take } from "./service.js";
 
@@ -119,7 +119,7 @@ const PRESS = {
   k: () => move(-1),
   e: () => press("e")?.click(),
   n: () => press("n")?.click(),
-  u: () => press("u")?.click(),
+  u: undoLast,
   "?": help,
 };
 

@@ -71,8 +71,13 @@ export function ask(title, content, save, label, kind) {
 }
 
 let timer;
+let last;
+/** Undo what was done last. */
+export const undoLast = () => last?.();
+
 /** Say what was done, and offer to undo it. */
 export function toast(text, undo) {
+  last = undo || last;
   const place = document.getElementById("toast");
   place.replaceChildren(h("p", text), undo ? h("button", { click: undo, "aria-keyshortcuts": "u" }, "Undo") : "");
   clearTimeout(timer);
