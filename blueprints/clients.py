@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from clients_api.models import Client, Contact
 from clients_api.models.contact import reader as contacts
-from clients_api.schemas.base import DeletedRecordSchema
+from clients_api.models.forgetting import erasing
+from clients_api.schemas.base import DeletedRecordSchema, DeleteQuerySchema
 from clients_api.schemas.client import (
     ClientChangeSchema,
     ClientCreateSchema,
@@ -76,10 +77,11 @@ def put_client(body, id):
 
 
 @blp.delete("/clients/<id:id>")
+@blp.arguments(DeleteQuerySchema, location="query")
 @blp.response(200, DeletedRecordSchema, message="Client deleted successfully.")
-def delete_client(id):
+def delete_client(query, id):
     """Delete a client with its users, tag links and custom values."""
-    return Client.remove(id)
+    return erasing.client(id) if query.get("erase") else Client.remove(id)
 
 
 @blp.put("/clients/<id:id>/tags")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clients_api.models import Contact
-from clients_api.schemas.base import DeletedRecordSchema
+from clients_api.models.forgetting import erasing
+from clients_api.schemas.base import DeletedRecordSchema, DeleteQuerySchema
 from clients_api.schemas.contact import (
     ContactChangeSchema,
     ContactCreateSchema,
@@ -61,10 +62,11 @@ def put_contact(body, id):
 
 
 @blp.delete("/contacts/<id:id>")
+@blp.arguments(DeleteQuerySchema, location="query")
 @blp.response(200, DeletedRecordSchema, message="Contact deleted successfully.")
-def delete_contact(id):
+def delete_contact(query, id):
     """Delete a contact and free its e-mail address."""
-    return Contact.remove(id)
+    return erasing.contact(id) if query.get("erase") else Contact.remove(id)
 
 
 @blp.put("/contacts/<id:id>/account-owner")

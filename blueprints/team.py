@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clients_api.models import TeamMember
-from clients_api.schemas.base import DeletedRecordSchema
+from clients_api.models.forgetting import erasing
+from clients_api.schemas.base import DeletedRecordSchema, DeleteQuerySchema
 from clients_api.schemas.team import (
     TeamListQuerySchema,
     TeamMemberChangeSchema,
@@ -61,7 +62,8 @@ def put_team_member(body, id):
 
 
 @blp.delete("/team/<id:id>")
+@blp.arguments(DeleteQuerySchema, location="query")
 @blp.response(200, DeletedRecordSchema, message="Team member deleted successfully.")
-def delete_team_member(id):
+def delete_team_member(query, id):
     """Delete a team member and take it off categories."""
-    return TeamMember.remove(id)
+    return erasing.team_member(id) if query.get("erase") else TeamMember.remove(id)

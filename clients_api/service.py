@@ -63,6 +63,7 @@ class Service(flask.Flask):
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
         )
         self.announcer = Announcer(self)
+        self.database.events_days = settings["EVENTS_KEPT_DAYS"]
         self.database.trash_days = settings["TRASH_KEPT_DAYS"]
         self.database.on_commit = self.announcer
         if proxies := settings["TRUSTED_PROXIES"]:

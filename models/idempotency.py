@@ -47,6 +47,14 @@ class Idempotency(BaseModel):
         _forget(timestamp(moment - KEPT))
         cls.insert_row(caller=caller, key=key, created=timestamp(moment), **answer._asdict())
 
+    @classmethod
+    def forget_old(cls, limit: int) -> int:
+        """Forget so many answers of old; return how many there were."""
+        keys = _old.all(timestamp(_now() - KEPT), limit)
+        for caller, key in keys:
+            _delete(caller, key)
+        return len(keys)
+
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
@@ -62,3 +70,14 @@ def _find(caller, key, since):
 @prepared
 def _forget(before):
     return Idempotency.delete().where(Idempotency.created <= before)
+
+
+@prepared
+def _old(before, limit):
+    rows = Idempotency.select(Idempotency.caller, Idempotency.key)
+    return rows.where(Idempotency.created <= before).limit(limit)
+
+
+@prepared
+def _delete(caller, key):
+    return Idempotency.delete().where(Idempotency.caller == caller, Idempotency.key == key)

@@ -111,9 +111,11 @@ class Mail(BaseModel):
         cls.update_row(id, status="failed", error=error, updated=now())
 
     @classmethod
-    def forget_sent(cls) -> None:
-        """Delete the mail that was sent more than 30 days ago."""
-        _forget_sent(timestamp(datetime.datetime.now(datetime.UTC) - KEPT))
+    def forget_sent(cls, limit: int) -> int:
+        """Delete so much mail that was sent more than 30 days ago; return how much there was."""
+        before = timestamp(datetime.datetime.now(datetime.UTC) - KEPT)
+        count: int = _forget_sent(before, limit).rowcount
+        return count
 
     @classmethod
     def retry_failed(cls) -> None:
@@ -175,8 +177,9 @@ def _note_deferred(due, error, moment, id):
 
 
 @prepared
-def _forget_sent(before):
-    return Mail.delete().where(Mail.status == "sent", Mail.updated < before)
+def _forget_sent(before, limit):
+    old = Mail.select(Mail.id).where(Mail.status == "sent", Mail.updated < before).limit(limit)
+    return Mail.delete().where(Mail.id.in_(old))
 
 
 @prepared

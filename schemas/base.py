@@ -12,6 +12,7 @@ import orjson
 from marshmallow import fields
 
 from .fields import Array, sentence
+from .fields.flags import Flag
 from .metadata import told
 
 
@@ -134,6 +135,15 @@ class RecordDatesSchema(AnswerSchema):
 
     created = moment("When the record was made (UTC).", "2026-06-15T09:30:00.000000Z")
     updated = moment("When the record last changed (UTC).", "2026-06-15T09:30:00.000000Z")
+
+
+class DeleteQuerySchema(QuerySchema):
+    """How a record is deleted."""
+
+    erase = Flag(
+        "`yes` deletes for good, also what was deleted before: neither it nor the log can bring it "
+        "back. Needs a key of scope `admin`."
+    )
 
 
 class DeletedRecordSchema(AnswerSchema):

@@ -5,6 +5,7 @@ PLACES = {  # of each command, by its name
     "check": "clients_api.commands.upkeep:check",
     "dev": "clients_api.commands.dev:dev",
     "export": "clients_api.commands.files:export",
+    "history": "clients_api.commands.events:history",
     "import": "clients_api.commands.files:import_",
     "keys": "clients_api.commands.keys:keys",
     "migrate": "clients_api.commands.schema:migrate",
@@ -12,4 +13,6 @@ PLACES = {  # of each command, by its name
     "outbox": "clients_api.commands.outbox:outbox",
     "restore": "clients_api.commands.upkeep:restore",
     "serve": "clients_api.commands.serving:serve",
+    "tidy": "clients_api.commands.events:tidy",
+    "undo": "clients_api.commands.events:undo",
 }

@@ -11,6 +11,7 @@ from typing import Any
 from clients_api.models import Mail
 from clients_api.models.engines.current import using
 from clients_api.models.engines.sqlite import Database
+from clients_api.models.forgetting.tidying import tidy
 from clients_api.models.mail import queued
 
 log = logging.getLogger("clients_api")
@@ -18,7 +19,7 @@ log = logging.getLogger("clients_api")
 POLL_SECONDS = 5  # until mail is seen that another process has queued, or that has become due
 REST_SECONDS = 60  # after a round that could not be made
 STOP_SECONDS = 5  # for the mail under way
-TIDY_SECONDS = 3600  # between two looks for mail that was sent long ago
+TIDY_SECONDS = 3600  # between two looks for what was kept long enough
 
 
 class Deliverer:
@@ -86,7 +87,7 @@ class Deliverer:
             self._deliver_due()
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_SECONDS
-            Mail.forget_sent()
+            tidy()
 
     def _deliver_due(self) -> None:
         # Late: most processes never have mail, and what writes and sends it takes a megabyte.

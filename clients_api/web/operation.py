@@ -25,6 +25,7 @@ from clients_api.schemas.paging import PageQuerySchema
 from . import conditional, current_app, repeats
 from . import request as web_request
 from .answering import Answer, Answerer, Include, Shown
+from .auth import require
 from .errors import unprocessable
 from .paging import Paging
 from .reading import routing
@@ -133,6 +134,8 @@ class Operation(OperationDocs):
     def _load(self, app: Any, request: Any, path: dict[str, Any]) -> Call:
         query, body = self._loader.load(request, path)
         request.is_trial = query.pop("dry_run", False)
+        if query.get("erase"):
+            require(request.caller, "admin")
         return Call(app, request, path, query, body)
 
     def _run_once(

@@ -23,6 +23,10 @@ from .written import Written
 
 BUSY_SECONDS = 10
 TRY_AGAIN_SECONDS = 0.0005
+LOG_SECONDS = 3  # for which the log's readers are waited for, before it is emptied
+_TEXT_INDEXES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5 %'"
+)
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 # What Peewee raises, and what escapes it while rows are fetched
@@ -54,8 +58,10 @@ class Database(peewee.SqliteDatabase):
         # A connection that was opened while the file could not be written never writes, and SQLite
         # lets those of a process share some of that: only a new process is sure to write again.
         self.is_stale = False
+        self.has_log_to_empty = False  # after something was erased while others read
         self.on_stale: Callable[[], None] | None = None  # called once, where somebody can renew it
         self.trash_days = 30  # for which deletions can be undone
+        self.events_days = 90  # for which events are kept; 0: for ever
         self.on_commit: Callable[[Any], None] | None = None  # told what events were written
         super().__init__(
             str(path),
@@ -65,6 +71,8 @@ class Database(peewee.SqliteDatabase):
                 "journal_mode": "wal",
                 "synchronous": synchronous,
                 "foreign_keys": 1,
+                # What is deleted is overwritten, so that nobody finds it in the file.
+                "secure_delete": 1,
                 "journal_size_limit": WAL_LIMIT_BYTES,
                 "temp_store": "memory",
                 # Of each thread's connection, in kibibytes; the system's cache lies behind it.
@@ -158,6 +166,26 @@ class Database(peewee.SqliteDatabase):
             yield db
         finally:
             db.close_all()
+
+    def forget(self) -> None:
+        """See that what this transaction deletes is left nowhere, once it is committed.
+
+        Indexes of text keep what was deleted until they are optimized, and the log what was there
+        before until it is written back and emptied. Raises peewee.DatabaseError.
+        """
+        for (index,) in self.execute_sql(_TEXT_INDEXES).fetchall():
+            _command(self, index, "optimize")
+        self.after_commit(self.empty_log)
+
+    def empty_log(self) -> bool:
+        """Write the log back into the database and empty it; tell whether nobody was in the way."""
+        self.execute_sql(f"PRAGMA busy_timeout = {LOG_SECONDS * 1000}")
+        try:
+            (busy, *_) = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        self.has_log_to_empty = bool(busy)
+        return not busy
 
     @contextmanager
     def not_waiting(self) -> Iterator[None]:
