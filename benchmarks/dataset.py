@@ -18,7 +18,7 @@ import click
 import peewee
 
 from clients_api.models import ApiKey, Category, Client, Tag, User
-from clients_api.models.engines import migrating, sqlite
+from clients_api.models.engines import indexing, migrating, sqlite
 from clients_api.models.engines.current import using
 
 FOLDER = Path(tempfile.gettempdir()) / "clients-api-benchmarks"
@@ -79,7 +79,7 @@ def _make(path: Path, clients: int) -> None:
     db = sqlite.Database(path, "normal")
     migrating.migrate(db)
     draw = random.Random(1)
-    with using(db), db.atomic():
+    with using(db), db.atomic(), indexing.at_once(db):
         ApiKey.issue(name="benchmark", key=KEY)
         categories = [Category.default_id()]
         categories += [Category.named(f"Category {n}") for n in range(1, CATEGORIES)]

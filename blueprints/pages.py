@@ -66,7 +66,7 @@ def openapi_json() -> flask.Response:
     """Serve the OpenAPI file, with the custom fields that are defined now."""
     current_app.prepare()
     spec = document.with_custom_fields(current_app.api, CustomField.definitions())
-    spec = spec | {"servers": [{"url": routing.root(request) or "/"}]}
+    spec = spec | {"servers": [{"url": routing.root(request)}]}
     return current_app.response_class(orjson.dumps(spec), mimetype="application/json")
 
 
@@ -94,7 +94,7 @@ def ready() -> dict[str, Any]:
 @docs.get("/")
 def start() -> flask.Response:
     """Lead whoever opens the prefix itself to the documentation page."""
-    return _lead_to("documentation", "/docs")
+    return _lead_to_docs()
 
 
 @docs.get("/docs")
@@ -127,15 +127,15 @@ def index() -> flask.Response:
     if current_app.config["CONSOLE_ENABLED"]:
         return console_page()
     if current_app.config["DOCS_ENABLED"]:
-        return _lead_to("documentation", "/docs")
+        return _lead_to_docs()
     flask.abort(404)
 
 
-def _lead_to(what: str, path: str) -> flask.Response:
-    address = flask.request.script_root + current_app.config["URL_PREFIX"] + path
-    response = flask.jsonify(message=f"The {what} is at {address}.")
+def _lead_to_docs() -> flask.Response:
+    docs = routing.root(request) + quote(current_app.config["URL_PREFIX"]) + "/docs"
+    response = flask.jsonify(message=f"The documentation is at {docs}.")
     response.status_code = 302
-    response.headers["Location"] = quote(address)
+    response.headers["Location"] = docs
     return response
 
 

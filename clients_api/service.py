@@ -21,7 +21,7 @@ from .models.engines.current import using
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
-from .web.auth import Caller, KeyAuthenticator, require
+from .web.auth import CALLER, Caller, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
 from .web.reading import routing
 from .web.repeats import Repeats
@@ -113,6 +113,7 @@ class Service(flask.Flask):
             request.is_counted = True
             self.prepare()
             request.caller = caller = self.authenticate(request)
+            request.environ[CALLER] = caller
             if self.rate_limit is not None:
                 name = None if caller is None else caller.name
                 request.rate_headers = self.rate_limit.count(name, request.remote_addr or "")
@@ -122,7 +123,8 @@ class Service(flask.Flask):
         """Answer a request: a POST as the method that it is meant as, if its caller is known."""
         request = web.request._get_current_object()
         routing.require_short(request)
-        may_be = self._is_ours(request) and routing.may_be_overridden(request)
+        routing.require_host(request)
+        may_be = routing.may_be_overridden(request) and self._is_ours(request)
         if may_be and self._identify(request) is not None:
             routing.override(request, self.create_url_adapter(request))
         return super().dispatch_request()

@@ -16,6 +16,7 @@ from .queries.prepared import prepared
 from .queries.reader import Reader
 from .queries.record import Record
 from .queries.selection import Selection
+from .queries.words import details
 
 MOST_PER_CLIENT = 100
 
@@ -26,6 +27,7 @@ class Tag(BaseModel):
     title_plain = peewee.TextField(index=True)
     created = peewee.TextField(index=True)
     updated = peewee.TextField()
+    words = peewee.TextField(null=True)
 
     @classmethod
     def find(cls, id: int | None) -> Record:
@@ -52,7 +54,8 @@ class Tag(BaseModel):
                 moment = now()
                 shown = {"title": title, "created": moment}
                 keys = {"title_key": key, "title_plain": plain(title)}
-                ids[key] = cls.insert_row(**shown, **keys, updated=moment)
+                words = details(None, title)
+                ids[key] = cls.insert_row(**shown, **keys, words=words, updated=moment)
                 made = events.created({"id": ids[key], **shown})
                 events.write(events.TAG, "created", ids[key], made, time=moment)
         return [ids[key] for key in spellings]
@@ -76,7 +79,7 @@ class Tag(BaseModel):
         other = _id_by_key.scalar(fold(title))
         if other is None or other == id:
             keys = {"title_key": fold(title), "title_plain": plain(title)}
-            cls.update_row(id, title=title, **keys, updated=moment)
+            cls.update_row(id, title=title, **keys, words=details(None, title), updated=moment)
             changes = {"title": [tag["title"], title]}
             events.write(events.TAG, "updated", id, changes, time=moment, clients=clients)
             return cls.find(id)

@@ -120,7 +120,20 @@ class Schema(ma.Schema):
 
 
 class QuerySchema(Schema):
-    """The base of the schemas of query strings, where nothing can be null."""
+    """The base of the schemas of query strings, where nothing is required, and nothing null."""
+
+    def read(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """Load as all schemas do, but ask only those of the many fields that are given."""
+        values: dict[str, Any] = {}
+        errors: dict[str, list[str]] = {}
+        for name in self.parameters.keys() & params.keys():
+            field = self.parameters[name]
+            try:
+                values[str(field.attribute or field.name)] = field.deserialize(params[name])
+            except ma.ValidationError as error:
+                told: Any = error.messages
+                errors.update(told if isinstance(told, dict) else {name: told})
+        return values, errors
 
 
 class AnswerSchema(Schema):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import marshmallow as ma
 from marshmallow import fields
 
 from clients_api.models.user import CLIENT, STATUSES
@@ -94,10 +97,28 @@ class ContactChangeSchema(PersonChangeSchema):
 
 
 class ContactCreateSchema(PersonChangeSchema):
-    """A user of a client; without one a contact, whom a new client may promote."""
+    """A user of a client, or a contact of none, whom a new client may promote."""
 
-    client_id = Id(data_key="clientid", metadata=told("The id of the client.", 12))
+    client_id = Id(
+        data_key="clientid",
+        metadata=told("The id of the client; required, but for `type=contact`.", 12),
+    )
+    type = Choice(
+        ("contact",), metadata=told("`contact` makes a person of no client, without `clientid`.")
+    )
     send_email = YesNo(metadata=told("`yes` queues the welcome e-mail."))
+
+    @ma.validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _says_whose(self, data: Any, original: Any, **kwargs: Any) -> None:
+        # A clientid that is wrong itself is in the original only, and told of already.
+        if original.get("clientid") is None and data.get("type") is None:
+            field: Any = self.fields["client_id"]
+            raise ma.ValidationError(field.message("required"), "clientid")
+
+    @ma.post_load
+    def _follows(self, data: Any, **kwargs: Any) -> Any:
+        data.pop("type", None)  # it is what the client says, or that there is none
+        return data
 
 
 def person_list_query(

@@ -17,7 +17,7 @@ from .base import AnswerSchema, QuerySchema, Schema, text
 from .client import ClientChangeSchema, ClientCreateSchema, ClientListQuerySchema, tag_titles
 from .contact import ContactCreateSchema
 from .custom_field import value_field
-from .fields import Choice, Id, Integer, String, YesNo
+from .fields import Choice, Id, Integer, String, YesNo, is_unicode
 from .fields.flags import Flag
 from .metadata import told
 from .paging import PageQuerySchema
@@ -54,7 +54,7 @@ class ContactRowSchema(ContactCreateSchema):
     """A user of a client, as a row of a file holds it."""
 
     class Meta(Schema.Meta):
-        exclude = ("client_id", "send_email")
+        exclude = ("client_id", "send_email", "type")
 
     id = Id()
     account_owner = YesNo()
@@ -122,7 +122,7 @@ def _load(
         value = params.get(column.name, ma.missing)
         # What most cells are, text in which nothing can be wrong, need not be asked about further.
         is_short = type(value) is str and len(value) <= column.most
-        if is_short and value.isascii() and "\0" not in value:
+        if is_short and "\0" not in value and (value.isascii() or is_unicode(value)):
             values[column.key] = value
             continue
         field = column.field
@@ -138,10 +138,20 @@ def _load(
     return values
 
 
+# What Python has for uses of its own, and no file is written in: "Python Specific Encodings" of
+# its documentation (codecs), and what those are made with.
+_PYTHONS_OWN = {"charmap", "idna", "mbcs", "oem", "palmos", "punycode", "undefined"} | {
+    "raw-unicode-escape",
+    "unicode-escape",
+}
+
+
 def canonical_encoding(name: str) -> str | None:
     """Return Python's name of an encoding in which the lines of a file can be found, or None."""
     try:
         found = codecs.lookup(name).name
+        if found in _PYTHONS_OWN:
+            return None
         ascii_ = bytes(range(32, 127))
         if found.startswith(("utf-16", "utf-32")) or ascii_.decode(found).encode() == ascii_:
             return "utf-8" if found == "utf-8-sig" else found

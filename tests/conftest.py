@@ -231,6 +231,8 @@ def make_contact(api: Caller) -> Callable[..., dict[str, Any]]:
     def make(**overrides: Any) -> dict[str, Any]:
         number = next(_numbers)
         body = {"first_name": "Kim", "last_name": "Lee", "email": f"kim{number}@acme.example"}
+        if overrides.get("clientid") is None:
+            body["type"] = "contact"
         response = api.post("/contacts", {**body, **overrides})
         assert response.status_code == 201, response.get_json()
         return response.get_json()["data"]

@@ -122,6 +122,7 @@ def _name(what: str, count: int, names: list[str]) -> None:
 @FORMAT
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--search", help="Only those whose company name contains this.")
+@click.option("--q", help="Only those of whom each word of this is known.")
 @click.option("--bom", is_flag=True, help="Begin with the mark by which Excel knows UTF-8.")
 @click.option("--raw", is_flag=True, help="Leave cells that a spreadsheet would run as they are.")
 @CONTACTS

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple, Protocol
 
 from clients_api.models import Category, Tag
+from clients_api.models.engines import indexing
 from clients_api.models.engines.sqlite import Database
 
 from .client_rows import ClientRows
@@ -90,9 +91,8 @@ class Import:
             last_category, last_tag = Category.last_id(), Tag.last_id()
             rows = (ContactRows if self._contacts else ClientRows)(self._rules)
             read = FORMATS[form].read
-            report = self._take_all(
-                rows, read(stream, rows.known, encoding=self._encoding, raw=self._raw)
-            )
+            taken = read(stream, rows.known, encoding=self._encoding, raw=self._raw)
+            report = self._take_all(rows, indexing.in_bulk(database, taken))
             made = Category.made_after(last_category, "name", NAMES_MAX)
             report.categories_created, report.new_categories = made
             report.tags_created, report.new_tags = Tag.made_after(last_tag, "title", NAMES_MAX)

@@ -19,10 +19,12 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from werkzeug.wsgi import ClosingIterator
 
 from clients_api.openapi import JSON
 from clients_api.service import Service, create_app
 from clients_api.upkeep import metrics
+from clients_api.web.auth import CALLER
 from clients_api.web.errors import Refused
 from clients_api.web.log import set_up_logging
 
@@ -38,6 +40,7 @@ HEAD_BYTES = 65_536
 PIECE_BYTES = 16_384
 STALL_SECONDS = 30  # for more of a head, or of a body
 GRACEFUL_SECONDS = 30
+TURN_SECONDS = 1  # for a thread that strangers may hold; behind nginx they do for some ms
 
 _service: Service | None = None  # where workers are forked, and not begun anew
 
@@ -125,7 +128,7 @@ def load(threads: int = THREADS) -> Callable[..., Any]:
     multiprocessing.util.Finalize(None, process.begin(app, threads), exitpriority=10)
     overdue: dict[int, float] = {}
     threading.Thread(target=_watch, args=(os.getppid(), overdue), daemon=True).start()
-    return _Application(app, overdue)
+    return _Application(app, overdue, threads)
 
 
 def _watch(parent: int, overdue: dict[int, float]) -> None:
@@ -145,11 +148,16 @@ def _watch(parent: int, overdue: dict[int, float]) -> None:
 
 
 class _Application:
-    """The service; of its bodies it is noted until when callers are waited for."""
+    """The service; of its bodies it is noted until when callers are waited for.
 
-    def __init__(self, app: Service, overdue: dict[int, float]) -> None:
+    What it leaves of a body is read and dropped, for granian resets a connection on which more
+    comes than was read: who is still sending, as nginx is, fails before it has seen the answer.
+    """
+
+    def __init__(self, app: Service, overdue: dict[int, float], threads: int) -> None:
         self.app = app
         self.overdue = overdue
+        self.spare = threading.BoundedSemaphore(threads - 1)  # threads that strangers may hold
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
@@ -157,7 +165,25 @@ class _Application:
             environ["wsgi.input"] = io.BufferedReader(body, PIECE_BYTES)
             if body.has_two_meanings:
                 start_response = functools.partial(_start_and_close, start_response)
+            answer = self.app(environ, start_response)
+            if body.is_coming:
+                return ClosingIterator(answer, lambda: self.part(environ, body))
+            return answer
         return self.app(environ, start_response)
+
+    def part(self, environ: dict[str, Any], body: _Body) -> None:
+        """Drop what is left of a body.
+
+        A caller that stalls there holds a thread: strangers are waited for only behind a proxy,
+        which has all of a body when it calls, and never by all threads.
+        """
+        if environ.get(CALLER) is not None:
+            body.drop()
+        elif self.app.config["TRUSTED_PROXIES"] and self.spare.acquire(timeout=TURN_SECONDS):
+            try:
+                body.drop()
+            finally:
+                self.spare.release()
 
 
 def _start_and_close(start_response: Any, status: str, headers: list[tuple[str, str]]) -> Any:
@@ -176,6 +202,16 @@ class _Body(io.RawIOBase):
         self.has_two_meanings = coding is not None and coding.strip().lower() != "chunked"
         self.is_json = environ.get("CONTENT_TYPE", "").lower().startswith(JSON)
         self.is_begun = False
+        self.left = 0 if self.is_chunked else int(environ["CONTENT_LENGTH"])
+        self.is_asked_for = "HTTP_EXPECT" not in environ  # else it comes when it is read
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether a caller sends on, though the application has read all that it wants.
+
+        Chunks need have no end, and proxies that take a body before they call say its length.
+        """
+        return self.left > 0 and (self.is_asked_for or self.is_begun)
 
     def readable(self) -> bool:
         return True
@@ -200,4 +236,11 @@ class _Body(io.RawIOBase):
             data: bytes = self.source.read(size)
         finally:
             del self.overdue[thread]
+        self.left = self.left - len(data) if data else 0
         return data
+
+    def drop(self) -> None:
+        """Read what is left, unless it comes too slowly."""
+        until = time.monotonic() + STALL_SECONDS
+        while self.left > 0 and time.monotonic() < until:
+            self.wait_for(PIECE_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 import weakref
 from typing import Any
@@ -13,6 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from .malformed import Answer
 
 PARTING_SECONDS = 2
+LEFT_SECONDS = 5  # for what is left of a body that is not wanted
 DRAIN_BYTES = 65_536
 
 
@@ -45,10 +47,15 @@ class Worker(ThreadWorker):
         return is_kept
 
     def handle_request(self, req: Any, conn: Any) -> bool:
-        """Let the application answer; say whether the connection may be kept."""
+        """Let the application answer; say whether the connection may be kept.
+
+        What that left of the body is dropped. gunicorn gives up soon, and closes a connection that
+        it has said to keep: nginx makes a 503 of what it asks there next.
+        """
         is_kept: bool = super().handle_request(req, conn)
         self.answered.add(conn.sock)
-        return is_kept
+        until = time.monotonic() + LEFT_SECONDS
+        return is_kept and conn.parser.finish_body(deadline=until, max_bytes=sys.maxsize)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what never became a request in the shape of all our errors."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +10,12 @@ import peewee
 
 from clients_api.models import Client, ClientTotal, Mail
 from clients_api.models.client.search import INDEX as NAMES
-from clients_api.models.engines import files, migrating, sqlite, words
+from clients_api.models.client.wordsearch import INDEX as WORDS
+from clients_api.models.engines import files, indexing, migrating, sqlite
 
 REMEDY = "run clients-api check --repair"
 
 _TOTAL = (ClientTotal.status, ClientTotal.category_id, ClientTotal.count)
-_grams = peewee.Table("client_gram", ("gram", "count"))
 
 
 class Finding(NamedTuple):
@@ -80,33 +79,16 @@ def _pending_migrations(db: sqlite.Database) -> list[str]:
 
 def _search_faults(db: sqlite.Database) -> list[str]:
     faults = []
-    if not (sqlite.search_index_is_sound(db, NAMES) and _grams_are_sound(db)):
+    if not (sqlite.search_index_is_sound(db, NAMES) and indexing.names_are_sound(db)):
         faults.append(f"differs from the names of the clients, {REMEDY}")
-    if not all(sqlite.search_index_is_sound(db, index) for index in words.TERMS.keys() - {NAMES}):
+    if not (sqlite.search_index_is_sound(db, WORDS) and indexing.texts_are_sound(db)):
         faults.append(f"differs from the words of the clients and their users, {REMEDY}")
     return faults
 
 
-def _grams_are_sound(db: sqlite.Database) -> bool:
-    kept = _grams.select(_grams.gram, _grams.count).where(_grams.count != 0)
-    with db.atomic("DEFERRED"):
-        return dict(kept.bind(db).tuples()) == _counted_grams()
-
-
-def _counted_grams() -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for (name,) in Client.select(Client.name_key).tuples().iterator():
-        counted.update({name[i : i + size] for i in range(len(name)) for size in (1, 2)})
-    return counted
-
-
 def _index_anew(db: sqlite.Database) -> None:
     with db.atomic():
-        for index in words.TERMS:
-            sqlite.rebuild_search_index(db, index)
-        _grams.delete().execute(db)
-        for row in _counted_grams().items():
-            _grams.insert([row], columns=[_grams.gram, _grams.count]).execute(db)
+        indexing.index_anew(db)
 
 
 def _total_faults(db: sqlite.Database) -> list[str]:

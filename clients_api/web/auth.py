@@ -25,6 +25,7 @@ log = logging.getLogger("clients_api")
 # What a host's own login says of a request: a scope, with or without a name, or None for nobody.
 HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
 
+CALLER = "clients_api.caller"  # in the WSGI environment, for whoever serves it: who called
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 

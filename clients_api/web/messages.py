@@ -31,6 +31,7 @@ class Request(flask.Request):
     """A request, with what is known of it on its way."""
 
     caller: Caller | None = None
+    is_overridden = False  # a POST that is meant as another method
     is_counted = False  # whether it is known who calls, and the call counted
     body: bytes | None = None  # None until it is read
     upload: Any = None  # the file that the body is, when it has been received

@@ -94,6 +94,8 @@ class Operation(OperationDocs):
             file_types=self.file_types,
             writes=self.writes,
             takes_body=self.takes_body,
+            # What was misspelt might have kept a file from being imported, or chosen what is in it.
+            is_strict=bool(self.file_types or (self.answer.media_types and self.takes_query)),
         )
         object = resource.noun.replace(" ", "_")  # as events call it
         self._answerer = Answerer(self.answer, object, resource.schema, self.writes)

@@ -65,10 +65,10 @@ class Repeats:
         return come() or self._turns.wait(come, time.monotonic() + WAIT_SECONDS)
 
 
-def key_of(request: flask.Request) -> str | None:
+def key_of(request: Any) -> str | None:
     """Return the Idempotency-Key of a request, or None. Raises Refused, 422, for a bad one."""
     key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None or request.method != "POST":
+    if key is None or not (request.method == "POST" or request.is_overridden):
         return None
     key = key.strip()
     if not 0 < len(key) <= LENGTH or not key.isascii() or not key.isprintable():

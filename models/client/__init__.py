@@ -34,7 +34,7 @@ from .wordsearch import client_word_conditions, client_word_searches, word_condi
 NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
 OWNER = ("owner_id", "owner_name")
-DETAILS = ("phone", "description", "website", "vat", "billing_city")  # in which words are found
+DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
 class Client(StoredClient):

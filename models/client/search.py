@@ -64,7 +64,7 @@ def client_searches(client: Any) -> dict[str, Search]:
 
 
 def _ids(needle: Any, column: Any = None) -> peewee.Query:
-    return words.found(INDEX, needle, column or peewee.SQL("rowid").alias("id"))
+    return words.found(INDEX, words.phrase(needle), column)
 
 
 def _size(needle: Any) -> peewee.Select:

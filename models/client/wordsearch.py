@@ -1,107 +1,85 @@
 """Clients by words, each of which is found in what is known of the client.
 
-That is its name and its tags, which have their own keys, and the `words` of the client and of its
-users, which have an index each. Words of three characters and more are looked up there; shorter
-ones, where there are others, are compared in what these find. The functions take the model of
-clients, which is built on this module.
+That is one text for each client, which has an index of its own. Those that have changed since it
+was last brought up to date (models/engines/indexing.py) are so few that they are looked at. The
+functions take the model of clients, which is built on this module.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import peewee
 
 from clients_api.models.engines import words
 from clients_api.models.queries.composing import Condition, Search
-from clients_api.models.queries.words import CERTAIN, more_needles, word_needles
-from clients_api.models.tag import ClientTag, Tag
-from clients_api.models.user import User
+from clients_api.models.queries.words import word_needles
 
-from .search import FEW, INDEX, are_few
+from .search import FEW, are_few
 
-MOST_LOOKED_UP = 5  # words
-_indexed = peewee.Table("words_indexed", ("source", "id"))
+INDEX = "client_words"
+CERTAIN = 32  # characters, by which the index finds a word; of a longer one the rest is compared
+MOST = 6  # words that are values of their own; those behind them share one
+
+_indexed, _old, _new, _new_text = (
+    peewee.Table(f"client_words_{name}", ("id", "text"))
+    for name in ("text", "old", "new", "new_text")
+)
+_grams = peewee.Table("client_words_gram", ("gram", "count"))
+_count = peewee.fn.COUNT(peewee.SQL("*"))
+Has = Callable[[Any], peewee.Expression]  # whether a text has all words
 
 
 def word_condition(text: str, *, alone: bool) -> Condition | None:
     """Return the filter for words; None where there are none.
 
-    In: whether it is the only search of a selection. Its values are pairs of needles that are
-    looked up and, behind them, those that are compared in what these find.
+    In: whether it is the only search of a selection. Its values are what the index is asked, and
+    what is looked for in a text; of many words, all but the first are the last value, as JSON.
     """
     if not (needles := word_needles(text)):
         return None
-    long = [pair for pair in needles if min(map(len, pair)) >= words.TRIGRAM]
-    looked_up = long[:MOST_LOOKED_UP] or needles[:1]
-    more = [pair for pair in needles if pair not in looked_up or len(pair[0]) > CERTAIN]
-    values = [part[:CERTAIN] for pair in looked_up for part in pair]
-    if more:
-        values.append(more_needles(more))
-    return f"{'' if alone else 'and_'}words{'' if long else '_short'}", tuple(values)
+    long = [needle for needle in needles if len(needle) >= words.TRIGRAM][:MOST]
+    asked = words.all_of(needle[:CERTAIN] for needle in long)
+    if not long:
+        name, asked = "words_short" if needles[1:] else "word_short", needles[0]
+    else:
+        name = "words" if needles == long and len(needles[0]) <= CERTAIN else "words_tested"
+    rest = [json.dumps(needles[MOST:], ensure_ascii=False)] if needles[MOST:] else []
+    return f"{'' if alone else 'and_'}{name}", (asked, *needles[:MOST], *rest)
 
 
 def client_word_searches(client: Any) -> dict[str, Search]:
-    """Return the filters by words."""
+    """Return the filters by words: by how the index finds them."""
 
-    def search(find: Any, is_short: bool) -> Search:
-        def ids(*values: Any) -> peewee.Query:
-            (first, *others), more = _parted(values)
-            if not others and not more:
-                return _found(client, find, *first)
-            hits = _found(client, find, *first).alias("found")
-            also = [hits.c.id.in_(_found(client, find, *pair)) for pair in others]
-            also += [_holds_all(client, hits.c.id, needles) for needles in more]
-            return peewee.Select((hits,), (hits.c.id,)).where(*also)
+    def matching(asked: Any, has: Has) -> peewee.Query:
+        return words.found(INDEX, asked)
 
-        def holds(id: Any, *values: Any) -> peewee.Expression:
-            pairs, more = _parted(values)
-            conditions = [_holds(client, id, *pair) for pair in pairs]
-            conditions += [_holds_all(client, id, needles) for needles in more]
-            return functools.reduce(operator.and_, conditions)
+    def tested(asked: Any, has: Has) -> peewee.Query:
+        hits = words.found(INDEX, asked).alias("hit")
+        joined = peewee.Join(hits, _indexed, "CROSS JOIN", on=hits.c.id == _indexed.id)
+        return peewee.Select((joined,), (_indexed.id,)).where(has(_indexed.text))
 
-        def size(*values: Any) -> peewee.Select:
-            # If one of the words is in few clients, the others are compared in these.
-            pairs, more = _parted(values)
-            cases, some = [], []
-            for place, pair in enumerate(pairs):
-                each = functools.reduce(operator.add, _sources(client, find, *pair))
-                few = each.limit(FEW + 1).cte(f"few_{place}", materialized=True, columns=("id",))
-                rest = [value for other in pairs if other is not pair for value in other]
-                held = few.select(few.c.id).distinct()
-                if rest or more:
-                    held = held.where(holds(few.c.id, *rest, *more))
-                cases.append((are_few(few), words.json_array(held, "id")))
-                some.append(few)
-            count = peewee.Case(None, cases, counted(*values))
-            return peewee.Select(columns=(count,)).with_cte(*some)
+    def all_tested(asked: Any, has: Has) -> peewee.Query:
+        return _indexed.select(_indexed.id).where(has(_indexed.text))
 
-        def counted(*values: Any) -> peewee.Query:
-            (first, *others), more = _parted(values)
-            if is_short:
-                # One and two characters are in so much that to test all costs less.
-                conditions = [_has(client, *first)]
-                conditions += [_holds_all(client, client.id, needles) for needles in more]
-                return client.select(peewee.fn.COUNT(client.id)).where(*conditions)
-            if others or more:
-                found = ids(*values).alias("counted")
-                return peewee.Select((found,), (peewee.fn.COUNT(found.c.id),))
-            return _count(client, find, *first)
+    def short(asked: Any, has: Has) -> peewee.Query:
+        return words.found_short(INDEX, asked)
 
-        return Search(ids, size, client.id, holds, is_slow=True)
+    def count_short(asked: Any) -> peewee.Query:
+        # As for names, counted as texts are indexed.
+        total = peewee.fn.COALESCE(peewee.fn.SUM(_grams.count), 0)
+        return _grams.select(total).where(_grams.gram == asked)
 
     return {
-        "words": search(words.found_ids, is_short=False),
-        "words_short": search(words.found_short, is_short=True),
+        "words": _search(client, matching, lambda asked: words.found(INDEX, asked, _count)),
+        "words_tested": _search(client, tested),
+        "words_short": _search(client, all_tested),
+        "word_short": _search(client, short, count_short, is_counted_first=True),
     }
-
-
-def _parted(values: tuple[Any, ...]) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
-    """Return the pairs that are looked up, and what else there is: one value, or none."""
-    pairs = list(zip(values[::2], values[1::2], strict=False))
-    return pairs, values[2 * len(pairs) :]
 
 
 def client_word_conditions(client: Any, searches: dict[str, Search]) -> dict[str, Any]:
@@ -113,66 +91,64 @@ def client_word_conditions(client: Any, searches: dict[str, Search]) -> dict[str
     return {f"and_{name}": condition(search) for name, search in searches.items()}
 
 
-def _found(client: Any, find: Any, name: Any, detail: Any) -> peewee.Query:
-    """Compose the ids of the clients of which a needle is in the name, tags, or words."""
-    return functools.reduce(operator.or_, _sources(client, find, name, detail))
+def _search(
+    client: Any,
+    find: Callable[[Any, Has], peewee.Query],
+    count: Callable[[Any], peewee.Query] | None = None,
+    *,
+    is_counted_first: bool = False,
+) -> Search:
+    """Return a filter. In: what the index finds, and how that is counted sooner than found."""
+
+    def ids(asked: Any, *needles: Any) -> peewee.Query:
+        has = _have(needles)
+        hits = find(asked, has).alias("known")
+        changed = _new.select(_new.id)
+        found = peewee.Select((hits,), (hits.c.id,)).where(hits.c.id.not_in(changed))
+        return found + _new_text.select(_new_text.id).where(has(_new_text.text))
+
+    def counted(asked: Any, *needles: Any) -> Any:
+        if count is None:
+            found = ids(asked, *needles).alias("counted")
+            return peewee.Select((found,), (_count,))
+        has = _have(needles)
+        before = _old.select(_count).where(has(_old.text))
+        since = _new_text.select(_count).where(has(_new_text.text))
+        return peewee.Expression(peewee.Expression(count(asked), "-", before), "+", since)
+
+    def size(*values: Any) -> peewee.Query:
+        if is_counted_first:
+            few = peewee.Select(columns=(counted(*values).alias("count"),))
+            few = few.cte("few", columns=("count",), materialized=True)
+            are = few.select(few.c.count <= FEW)
+            found = words.json_array(ids(*values), "id")
+            case = peewee.Case(None, [(are, found)], few.select(few.c.count))
+        else:
+            few = ids(*values).limit(FEW + 1).cte("few", columns=("id",), materialized=True)
+            found = words.json_array(few.select(few.c.id), "id")
+            case = peewee.Case(None, [(are_few(few), found)], counted(*values))
+        return peewee.Select(columns=(case,)).with_cte(few)
+
+    def holds(id: Any, asked: Any, *needles: Any) -> peewee.Expression:
+        has = _have(needles)
+        known, new = (
+            peewee.fn.EXISTS(texts.select(texts.id).where(texts.id == id, has(texts.text)))
+            for texts in (_indexed, _new_text)
+        )
+        is_new = id.in_(_new.select(_new.id))
+        return (~is_new & known) | (is_new & new)
+
+    return Search(ids, size, client.id, holds, is_slow=True)
 
 
-def _sources(client: Any, find: Any, name: Any, detail: Any) -> list[peewee.Query]:
-    """Compose the same, one query for each place; that for names is the first."""
-    names = find(INDEX, name)
-    own = find("client_words", detail)
-    new = client.select(client.id).where(client.id > _last("client"), _in(client.words, detail))
-    hits = find("user_words", detail).alias("hit")
-    joined = peewee.Join(hits, User, "CROSS JOIN", on=hits.c.id == User.id)
-    users = peewee.Select((joined,), (User.client.alias("id"),)).where(User.client.is_null(False))
-    new_users = User.select(User.client).where(
-        User.id > _last("user"), User.client.is_null(False), _in(User.words, detail)
-    )
-    tags = Tag.select(Tag.id).where(_in(Tag.title_plain, name))
-    tagged = ClientTag.select(ClientTag.client).where(ClientTag.tag.in_(tags))
-    return [names, own, new, users, new_users, tagged]
+def _have(needles: tuple[Any, ...]) -> Has:
+    def has(text: Any) -> peewee.Expression:
+        tests = [peewee.fn.INSTR(text, needle) > 0 for needle in needles[:MOST]]
+        for rest in needles[MOST:]:
+            each = peewee.fn.json_each(rest).alias("needle")
+            is_missing = peewee.fn.INSTR(text, peewee.Entity("needle", "value")) == 0
+            missing = peewee.Select((each,), (peewee.SQL("1"),)).where(is_missing)
+            tests.append(~peewee.fn.EXISTS(missing))
+        return functools.reduce(operator.and_, tests)
 
-
-def _count(client: Any, find: Any, name: Any, detail: Any) -> peewee.Expression:
-    # Those by name, which the index counts soonest, and those that are found by all else alone.
-    _, *rest = _sources(client, find, name, detail)
-    hits = functools.reduce(operator.or_, rest).alias("hit")
-    one = client.alias("of_hit")
-    joined = peewee.Join(hits, one, "CROSS JOIN", on=hits.c.id == one.id)
-    more = peewee.Select((joined,), (peewee.fn.COUNT(one.id),)).where(~_in(one.name_key, name))
-    by_name = words.found(INDEX, name, peewee.fn.COUNT(peewee.SQL("*")))
-    return peewee.Expression(by_name, "+", more)
-
-
-def _last(source: str) -> peewee.Query:
-    # Rows behind it are not in the index yet.
-    return _indexed.select(_indexed.id).where(_indexed.source == source)
-
-
-def _holds_all(client: Any, id: Any, needles: Any) -> peewee.Expression:
-    each = peewee.fn.json_each(needles).alias("needle")
-    pair = peewee.Entity("needle", "value")
-    name, detail = (peewee.fn.json_extract(pair, f"$[{place}]") for place in (0, 1))
-    missing = peewee.Select((each,), (peewee.SQL("1"),)).where(~_holds(client, id, name, detail))
-    return ~peewee.fn.EXISTS(missing)
-
-
-def _holds(client: Any, id: Any, name: Any, detail: Any) -> peewee.Expression:
-    """Compose whether a needle is in what is known of the client of an id."""
-    one = client.alias("of_id")
-    return peewee.fn.EXISTS(one.select(one.id).where(one.id == id, _has(one, name, detail)))
-
-
-def _has(client: Any, name: Any, detail: Any) -> peewee.Expression:
-    """Compose whether a client has a needle, in the order of what it costs to look."""
-    user = User.alias("of_client")
-    users = user.select(user.id).where(user.client == client.id, _in(user.words, detail))
-    title = Tag.select(Tag.title_plain).where(Tag.id == ClientTag.tag)
-    tags = ClientTag.select(ClientTag.tag).where(ClientTag.client == client.id, _in(title, name))
-    own = _in(client.name_key, name) | _in(peewee.fn.COALESCE(client.words, ""), detail)
-    return own | peewee.fn.EXISTS(users) | peewee.fn.EXISTS(tags)
-
-
-def _in(text: Any, needle: Any) -> peewee.Expression:
-    return peewee.fn.INSTR(text, needle) > 0
+    return has

@@ -17,6 +17,7 @@ from typing import Any
 import peewee
 from peewee import sqlite3  # Python's, or that of the package pysqlite3 where it is newer
 
+from . import indexing
 from .known import Known
 from .turns import Turns
 from .written import Written
@@ -142,7 +143,9 @@ class Database(peewee.SqliteDatabase):
         try:
             with self.atomic(deadline=deadline) as transaction:
                 yield
-                if not kept:
+                if kept:
+                    indexing.keep_up(self)
+                else:
                     transaction.rollback()
         except ERRORS as error:
             self._renew_if_stale(error)

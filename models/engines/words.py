@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import peewee
@@ -10,7 +11,6 @@ import peewee
 TERMS = {  # the terms of each index
     "client_search": "client_trigram",
     "client_words": "client_words_trigram",
-    "user_words": "user_words_trigram",
 }
 TRIGRAM = 3  # the search index knows text by its runs of three characters
 
@@ -27,24 +27,24 @@ def version() -> peewee.Query:
     )
 
 
-def found(index: str, needle: Any, column: Any) -> peewee.Query:
-    """Compose `column` of the rows in which the FTS5 table `index` finds `needle`."""
+def found(index: str, asked: Any, column: Any = None) -> peewee.Query:
+    """Compose `column`, if not the `id`, of the rows in which the FTS5 table `index` finds it."""
     return (
         peewee.Table(index)
-        .select(column)
-        .where(peewee.Expression(peewee.Entity(index), "MATCH", _phrase(needle)))
+        .select(peewee.SQL("rowid").alias("id") if column is None else column)
+        .where(peewee.Expression(peewee.Entity(index), "MATCH", asked))
     )
 
 
-def _phrase(needle: Any) -> peewee.Expression:
-    # Quoted as one FTS5 string, in which no character has a meaning.
+def phrase(needle: Any) -> peewee.Expression:
+    """Compose what finds a text: one FTS5 string, in which no character has a meaning."""
     quoted = peewee.fn.REPLACE(needle, '"', '""')
     return peewee.Value('"').concat(quoted).concat('"')
 
 
-def found_ids(index: str, needle: Any) -> peewee.Query:
-    """Compose the `id` of the rows in which the FTS5 table `index` finds `needle`."""
-    return found(index, needle, peewee.SQL("rowid").alias("id"))
+def all_of(needles: Iterable[str]) -> str:
+    """Write what finds all of some texts, as `phrase` does one."""
+    return " AND ".join('"' + needle.replace('"', '""') + '"' for needle in needles)
 
 
 def found_short(index: str, needle: Any) -> peewee.Query:

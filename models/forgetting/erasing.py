@@ -29,18 +29,8 @@ from clients_api.models.team import TeamMember
 from clients_api.models.user import User
 
 # Members that are no words of a person or a company.
-_PLAIN = frozenset(
-    [
-        "id",
-        "status",
-        "role_name",
-        "account_owner",
-        "created",
-        "dashboard_access",
-        "category_name",
-        "tags",
-    ]
-)
+_PLAIN = {"id", "status", "role_name", "account_owner", "created", "dashboard_access"}
+_PLAIN |= {"category_name", "tags"}
 
 
 def client(id: int | None) -> Record:

@@ -10,6 +10,8 @@ import unicodedata
 
 import idna
 
+REMEMBERED = 150  # characters of a text whose key is kept for a while
+
 # SQLite's search index has these, which are no characters, as the one that stands for such.
 _NO_CHARACTERS = str.maketrans("\ufffe\uffff", "\ufffd\ufffd")
 
@@ -73,7 +75,8 @@ def plain(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return _composed(_bare(fold(text)).translate(_LETTERS_TAKEN_APART))
+    # A name is folded for its key and its words, and many rows of a file have the same city.
+    return _plain(text) if len(text) <= REMEMBERED else _plain.__wrapped__(text)
 
 
 def address_key(address: str) -> str:
@@ -93,6 +96,11 @@ def slug(text: str) -> str:
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(_NO_CHARACTERS)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(text: str) -> str:
+    return _composed(_bare(fold(text)).translate(_LETTERS_TAKEN_APART))
 
 
 @functools.lru_cache(maxsize=1024)

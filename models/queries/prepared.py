@@ -48,18 +48,20 @@ class Prepared:
 
     def _compile_shape(
         self, dialect: Hashable, count: int, **shape: Any
-    ) -> tuple[str, tuple[Any, ...]]:
+    ) -> tuple[str, tuple[Any, ...] | None]:
         query = self._compose(*map(Param, range(count)), **shape)
         sql, values = database.get_sql_context().sql(query).query()
-        return sql, tuple(values)
+        places = [slot.index if type(slot) is Param else None for slot in values]
+        # As a row is inserted: what is bound are the values as they come.
+        return sql, None if places == list(range(count)) else tuple(values)
 
     def __call__(self, *values: Any, **shape: Any) -> Any:
         """Bind `values`, execute, and return the DB-API cursor."""
         db = database.obj
         sql, slots = self._compile(db.__class__, len(values), **shape)
-        return db.execute_sql(
-            sql, [values[slot.index] if type(slot) is Param else slot for slot in slots]
-        )
+        if slots is not None:
+            values = tuple(values[slot.index] if type(slot) is Param else slot for slot in slots)
+        return db.execute_sql(sql, values)
 
     def one(self, *values: Any, **shape: Any) -> tuple[Any, ...] | None:
         """Return the first row as a tuple, or None."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
 
 from .folding import address_key, plain
 
-CERTAIN = 32  # characters, by which the index finds a word; of a longer one the rest is compared
 _GAPS = re.compile(r"(?<=[0-9])[-./()+]+(?=[0-9])")
+_EDGES = re.compile(r"\A[-./()+]+(?=[0-9])|(?<=[0-9])[-./()+]+\Z")
 _NUMBER = re.compile(r"[-./()+0-9]*[0-9][-./()+0-9]*")
 
 
@@ -18,38 +16,33 @@ def details(phone: str | None, *texts: str | None) -> str | None:
 
     Numbers are found however they are punctuated, and in a phone number all its digits in a row.
     """
-    parts = [_GAPS.sub("", plain(text)) for text in texts if text]
-    if digits := re.sub(r"[^0-9]", "", phone or ""):
-        parts.append(digits)
-    return "\n".join(parts) or None
+    parts = [plain(text) for text in texts if text]
+    if _GAPS.search("\n".join(parts)):
+        parts += [_GAPS.sub("", part) for part in parts]
+    if phone:
+        parts.append(re.sub(r"[^0-9]", "", phone))
+    return "\n".join(dict.fromkeys(filter(None, parts))) or None
 
 
 def person_details(first_name: str, last_name: str, email: str, phone: str | None) -> str | None:
     """Return the text of a user: the full name, the address in both spellings, the phone."""
-    addresses = dict.fromkeys((plain(email), plain(address_key(email))))
-    return details(phone, f"{first_name} {last_name}", *addresses)
+    return details(phone, f"{first_name} {last_name}", email, address_key(email))
 
 
-def word_needles(text: str) -> list[tuple[str, str]]:
-    """Return for each word what is looked for in names, and in details; the longest come first.
+def word_needles(text: str) -> list[str]:
+    """Return what is looked for of each word; the longest come first.
 
     A word that is in another one needs no look of its own.
     """
-    pairs = {_needle(word) for word in plain(text).split()}
-    kept: list[tuple[str, str]] = []
-    for pair in sorted(pairs, key=lambda pair: (-len(pair[0]), pair)):
-        if not any(pair[0] in name and pair[1] in detail for name, detail in kept):
-            kept.append(pair)
+    needles = {_needle(word) for word in plain(text).split()}
+    kept: list[str] = []
+    for needle in sorted(needles, key=lambda needle: (-len(needle), needle)):
+        if not any(needle in longer for longer in kept):
+            kept.append(needle)
     return kept
 
 
-def _needle(word: str) -> tuple[str, str]:
-    if not _NUMBER.fullmatch(word):
-        return word, _GAPS.sub("", word)
-    digits = re.sub("[^0-9]", "", word)
-    return (word if len(digits) > 2 else digits), digits
-
-
-def more_needles(needles: Iterable[tuple[str, str]]) -> str:
-    """Write needles as the JSON text that a query takes."""
-    return json.dumps(list(needles), ensure_ascii=False)
+def _needle(word: str) -> str:
+    if _NUMBER.fullmatch(word):
+        return re.sub("[^0-9]", "", word)
+    return _EDGES.sub("", _GAPS.sub("", word))

@@ -89,7 +89,7 @@ class String(_Field, fields.String):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("string")
-        if "\0" in value or not _is_unicode(value):
+        if "\0" in value or not is_unicode(value):
             raise self.make_error("characters")
         maximum = self.limits["max"]
         if maximum is not None and len(value) > maximum:
@@ -99,8 +99,8 @@ class String(_Field, fields.String):
         return value
 
 
-def _is_unicode(text: str) -> bool:
-    # A lone surrogate is no character: it can't be written as UTF-8.
+def is_unicode(text: str) -> bool:
+    """Tell whether a text has characters alone; a lone surrogate can't be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -74,10 +74,27 @@ def test_a_contact_of_a_client_is_made(api, make_client):
 
 
 @pytest.mark.parametrize("more", [{}, {"clientid": None}, {"clientid": ""}])
-def test_without_a_client_it_is_a_contact_of_none(api, make_contact, more):
-    contact = make_contact(**more)
+def test_of_type_contact_it_is_one_of_no_client(api, make_contact, more):
+    contact = make_contact(type="contact", **more)
     assert contact["client"] is None
     assert contact["account_owner"] == "no"
+
+
+@pytest.mark.parametrize("more", [{}, {"clientid": None}, {"clientid": ""}, {"type": ""}])
+def test_of_no_type_it_needs_a_client(api, more):
+    # A program that forgot the client made people of none.
+    body = {**NAMES, "email": "kim@acme.example", **more}
+    expect_error(api.post("/contacts", body), 422, clientid="The clientid field is required.")
+    assert get(api, "/contacts") == []
+
+
+def test_there_is_no_type_but_contact_to_ask_for(api, make_client):
+    body = {**NAMES, "email": "kim@acme.example", "clientid": make_client()["id"]}
+    for word in ("client", "team", "Contact", 1):
+        answer = api.post("/contacts", {**body, "type": word})
+        expect_error(answer, 422, type="The selected type is invalid.")
+    contact = api.post("/contacts", {**body, "type": "contact"}).get_json()["data"]
+    assert contact["client"]["id"] == body["clientid"], "whoever has a client is of that client"
 
 
 @pytest.mark.parametrize(

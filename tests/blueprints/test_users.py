@@ -19,7 +19,10 @@ class Kind(NamedTuple):
 
 
 @pytest.fixture(
-    params=[Kind("/contacts", "contact", {}), Kind("/team", "team member", {"role_id": 3})],
+    params=[
+        Kind("/contacts", "contact", {"type": "contact"}),
+        Kind("/team", "team member", {"role_id": 3}),
+    ],
     ids=["contact", "member"],
 )
 def kind(request):

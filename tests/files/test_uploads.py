@@ -110,10 +110,10 @@ def test_the_charset_of_the_content_type_is_heeded(api, upload):
     assert upload(text, "on_conflict=update", kind=kind).get_json()["data"]["updated"] == 1
     said = upload(text, "on_conflict=update", encoding="cp1252")
     assert said.get_json()["data"]["updated"] == 1
-    expect_error(upload(text, kind="text/csv; charset=klingon"), 415)
-    expect_error(
-        upload(text, encoding="klingon"), 422, encoding="The selected encoding is invalid."
-    )
+    for name in ("klingon", "idna", "unicode_escape"):
+        expect_error(upload(text, kind=f"text/csv; charset={name}"), 415)
+        answer = upload(text, encoding=name)
+        expect_error(answer, 422, encoding="The selected encoding is invalid.")
     told = expect_error(upload(text), 400)["message"]
     assert "encoding windows-1252" in told
 

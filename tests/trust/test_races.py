@@ -119,7 +119,7 @@ def test_one_of_many_clients_with_the_same_address_is_made(crowd):
 
 
 def test_one_contact_is_promoted_once(crowd):
-    contact = crowd.make("/contacts", **person(0))
+    contact = crowd.make("/contacts", **person(0, type="contact"))
     answers = crowd.send([("POST", "/clients", person(0))] * CALLERS)
     assert statuses(answers) == {201: 1, 422: CALLERS - 1}
     (client,) = crowd.data("/clients")
@@ -276,4 +276,4 @@ def test_who_waits_for_another_process_goes_on_as_soon_as_it_is_done(app):
             with app.database.writing():
                 waits.append(time.monotonic() - ended[0])
             ending.join()
-    assert statistics.median(waits) < 0.02, waits
+    assert statistics.median(waits) < 0.05, waits

@@ -82,10 +82,8 @@ def test_an_index_that_differs_from_the_clients_is_found(app, make_client, name,
     assert sqlite.search_index_is_sound(app.database, NAMES)
     damage(app, statement)
     status, said = check(app)
-    assert (status, said["search index"]) == (
-        1,
-        f"differs from the names of the clients{REMEDY}",
-    )
+    assert status == 1
+    assert said["search index"].startswith(f"differs from the names of the clients{REMEDY}")
     assert said["integrity"] == "ok"
 
 
@@ -157,7 +155,8 @@ def test_totals_that_differ_from_the_clients_are_found(app, make_client, stateme
 
 def test_rows_that_refer_to_nothing_are_counted(app, make_client):
     make_client(tags=["a", "b"])
-    damage(app, "DELETE FROM tag")
+    app.database.execute_sql("PRAGMA foreign_keys = 0")
+    app.database.execute_sql("DELETE FROM tag")
     assert check(app) == (1, SOUND | {"foreign keys": "2 of client_tag refer to no tag"})
 
 

@@ -271,6 +271,22 @@ def test_broken_json_is_400_and_says_where(shared_api, body, says):
 
 
 @pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (b"9" * 400, "The body has a number that is too large (line 1, column 7)."),
+        (b"-1e999", "The body has a number that is too large (line 1, column 7)."),
+        (b"[" * 2000 + b"]" * 2000, "The body is nested too deeply (line 1, column 1031)."),
+        (b'{"a":' * 2000 + b"1" + b"}" * 2000, "The body is nested too deeply ("),
+    ],
+    ids=["long", "exponent", "arrays", "objects"],
+)
+def test_json_that_is_more_than_is_taken_is_not_called_invalid(shared_api, value, says):
+    body = b'{"a": ' + value + b"}"
+    answer = shared_api.call("POST", "/clients", data=body, content_type=JSON)
+    assert expect_error(answer, 400)["message"].startswith(says)
+
+
+@pytest.mark.parametrize(
     ("body", "place"),
     [(b'{"a": "\xff"}', 7), ('{"a": "é"}'.encode("latin-1"), 7), ("{}".encode("utf-16"), 0)],
 )

@@ -51,7 +51,7 @@ def test_nothing_under_the_prefix_redirects_but_the_prefix_itself(api):
             assert response.status_code not in (301, 302, 303, 307, 308), (method, path)
             assert "Location" not in response.headers
     response = api.get("/", headers={"Host": "evil.example"})
-    assert response.headers["Location"] == "/api/docs"
+    assert response.headers["Location"] == "http://evil.example/api/docs"
 
 
 def test_a_slash_at_the_end_changes_nothing(make_app):

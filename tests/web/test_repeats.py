@@ -163,6 +163,20 @@ def test_an_action_on_a_record_can_be_repeated_too(api, make_client):
     assert api.get(f"/clients/{client['id']}").get_json()["data"]["tags"] == []
 
 
+@pytest.mark.parametrize("by", ["parameter", "header"])
+def test_a_post_that_is_meant_as_another_method_is_repeated_safely(api, make_client, by):
+    # The key was dropped: the second of these was a 404.
+    path = f"/clients/{make_client()['id']}"
+    override = {"X-HTTP-Method-Override": "DELETE"} if by == "header" else {}
+    headers = {"Idempotency-Key": "same", **override}
+    body = {} if by == "header" else {"_method": "DELETE"}
+    first, again = (api.post(path, body, headers=headers) for _ in range(2))
+    assert first.status_code == again.status_code == 200
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.get_json() == first.get_json()
+    expect_error(api.post(path, body, headers=override), 404)
+
+
 def test_other_methods_take_no_notice_of_the_header(api, make_client):
     path = f"/clients/{make_client()['id']}"
     headers = {"Idempotency-Key": "same"}

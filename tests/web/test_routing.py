@@ -28,9 +28,10 @@ def test_addresses_can_be_built_of_endpoints(app: Service, endpoint, values, add
 @pytest.mark.parametrize("path", ["", "/"])
 def test_the_prefix_itself_leads_to_the_documentation(app, anonymous, path):
     """Whoever opened it in a browser was told that a key is missing."""
+    docs = "http://localhost/api/docs"
     response = anonymous.get(path)
-    assert (response.status_code, response.headers["Location"]) == (302, "/api/docs")
-    assert response.get_json() == {"message": "The documentation is at /api/docs."}
+    assert (response.status_code, response.headers["Location"]) == (302, docs)
+    assert response.get_json() == {"message": f"The documentation is at {docs}."}
     assert anonymous.call("HEAD", path).status_code == 302
     assert app.test_client().get(f"/api{path}", follow_redirects=True).mimetype == "text/html"
     expect_error(anonymous.post(path), 401)
@@ -145,8 +146,33 @@ def test_addresses_in_answers_are_absolute_and_those_of_callers(make_app, settin
     assert created.headers["Location"] == f"{root}/api/categories/3"
     link = api.get("/categories?limit=1", headers=headers).headers["Link"]
     assert f'<{root}/api/categories?limit=1&page=2>; rel="next"' in link
+    # This one stayed relative for longer.
+    for path in ("", "/"):
+        assert api.get(path, headers=headers).headers["Location"] == f"{root}/api/docs"
     document = api.get("/openapi.json", headers=headers).get_json()
     assert document["servers"] == [{"url": root}]
     page = app.test_client().get("/", headers=headers).get_data(as_text=True)
     path = urlsplit(root).path
     assert f'data-base="{path}/api"' in page
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["<script>", "a b", "a/b", "a@b", "a:b", "a:999999", "a,b", "[::1", "a?b", "a#b", "\u00fc"],
+)
+@pytest.mark.parametrize("path", ["/clients", "/health", "", "/nothing"])
+def test_a_host_that_can_be_none_is_refused(make_app, host, path):
+    # Addresses in answers were relative then (RFC 9112, section 3.2).
+    app = make_app(TRUSTED_PROXIES=1)
+    api = Caller(app, issue_key(app))
+    for header in ("Host", "X-Forwarded-Host"):
+        if "," in host and header != "Host":
+            continue  # a list, of which the last counts
+        answer = api.get(path, headers={header: host})
+        expect_error(answer, 400, "The header Host is not valid.")
+
+
+def test_without_a_host_the_address_of_the_server_counts(api):
+    for environ in ({"HTTP_HOST": ""}, {"HTTP_HOST": "", "wsgi.url_scheme": "foo"}):
+        answer = api.get("/", environ_overrides=environ)
+        assert answer.headers["Location"] == "http://localhost/api/docs"

@@ -31,6 +31,11 @@ TWICE = object()  # in place of the value of a parameter that comes twice and is
 
 # tags[] and tags[3], as PHP's http_build_query, jQuery and curl users write them
 _ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index>[0-9]{0,9})\]")
+# What is valid JSON and more than orjson takes, by its own words.
+_TOO_MUCH = {
+    "number is infinity": "The body has a number that is too large ({place}).",
+    "depth limit": "The body is nested too deeply ({place}).",
+}
 _SENT_BYTE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what is no UTF-8, decoded with surrogateescape
 
@@ -126,6 +131,9 @@ def _read_json(data: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         _decode(data, "The body")
         place = f"line {error.lineno}, column {error.colno}"
+        for told, message in _TOO_MUCH.items():
+            if told in error.msg:
+                raise Refused(400, message.format(place=place)) from error
         why = error.msg.rpartition(": line")[0] or error.msg
         raise Refused(400, f"The body is not valid JSON: {why} ({place}).") from error
     if not isinstance(value, dict):

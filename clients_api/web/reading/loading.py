@@ -33,7 +33,8 @@ class Loader:
     In: the schemas of the query string and of the body; `rules`, which returns of some of the
     body's values the rules that they break as far as the database knows; `find`, which raises
     NotFound for an id of no record, where the path has one; the types of the file that the body
-    is, if it is one; whether there may be a body, and whether anybody looks at it.
+    is, if it is one; whether there may be a body, and whether anybody looks at it; whether a
+    parameter that is none is always refused.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Loader:
         file_types: tuple[str, ...],
         writes: bool,
         takes_body: bool,
+        is_strict: bool,
     ) -> None:
         self._query = query
         self._body = body
@@ -54,6 +56,7 @@ class Loader:
         self._file_types = file_types
         self._writes = writes
         self._takes_body = takes_body
+        self._is_strict = is_strict
         self._query_arrays = query.arrays()
         self._body_arrays = body.arrays()
 
@@ -82,8 +85,7 @@ class Loader:
         if query.values.get("cursor") is not None and "page" in query.values:
             ignored.append("page")
         errors = {**query.errors, **body.errors, **twice}
-        # What was misspelt might have been what keeps a file from being imported.
-        errors |= refuse(ignored) if self._file_types else ignore(request, ignored)
+        errors |= refuse(ignored) if self._is_strict else ignore(request, ignored)
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values

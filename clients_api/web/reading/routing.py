@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -32,6 +33,21 @@ def require_short(request: Any) -> None:
         raise Refused(414, f"The address may not be longer than {LINE_BYTES} bytes.")
 
 
+def require_host(request: Any) -> None:
+    """Require that what a request calls the service can be its name (RFC 9112, section 3.2).
+
+    Answers have addresses with it. Raises Refused, 400.
+    """
+    host = request.environ.get("HTTP_HOST")
+    if host and not _can_be_host(host):
+        raise Refused(400, "The header Host is not valid.")
+
+
+@functools.lru_cache(maxsize=256)
+def _can_be_host(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
+
+
 def require_meant(request: Any, title: str, *, changes: bool) -> None:
     """Require of a path that it has not become the path of a record on its way.
 
@@ -50,15 +66,11 @@ def require_meant(request: Any, title: str, *, changes: bool) -> None:
 
 
 def origin(request: Any) -> str:
-    """Return the scheme and host by which the service is reached: of PUBLIC_URL or the request.
-
-    It is empty where the request names no host that is one; addresses are relative then.
-    """
+    """Return the scheme and host by which the service is reached: of PUBLIC_URL or the request."""
     if public := current_app.config["PUBLIC_URL"]:
         return public.removesuffix(urlsplit(public).path)
-    if request.scheme not in ("http", "https") or not _HOST.fullmatch(request.host):
-        return ""
-    return f"{request.scheme}://{request.host}"
+    scheme = "https" if request.scheme == "https" else "http"  # whatever a proxy calls it
+    return f"{scheme}://{request.host or 'localhost'}"
 
 
 def mount(request: Any) -> str:
@@ -66,7 +78,8 @@ def mount(request: Any) -> str:
 
     It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
     """
-    return urlsplit(current_app.config["PUBLIC_URL"]).path or quote(request.script_root)
+    public = current_app.config["PUBLIC_URL"]
+    return (urlsplit(public).path if public else "") or quote(request.script_root)
 
 
 def root(request: Any) -> str:
@@ -85,9 +98,9 @@ def may_be_overridden(request: Any) -> bool:
 def override(request: Any, adapter: Any) -> None:
     """Make a POST the request that it is meant as.
 
-    The header says so everywhere, the parameter `_method` where the path is of one record; as in
-    Laravel, the header wins. Raises Refused: 422 for a method that a POST can't stand for, and
-    what there is for a body that is not what its type says.
+    The header says so everywhere, the parameter `_method` where the path is of one record. Raises
+    Refused: 422 for a method that a POST can't stand for, and what there is for a body that is not
+    what its type says.
     """
     method = None
     if header := request.environ.get(_HEADER, "").strip():
@@ -97,6 +110,7 @@ def override(request: Any, adapter: Any) -> None:
     if method is None:
         return
     request.method = request.environ["REQUEST_METHOD"] = method
+    request.is_overridden = True
     request.routing_exception = None
     try:
         request.url_rule, request.view_args = adapter.match(method=method, return_rule=True)
@@ -123,13 +137,17 @@ def _overriding(value: Any, name: str) -> str | None:
 def take_method(request: Any, params: dict[str, Any]) -> None:
     """Take the parameter `_method` out of a body, if it is what the request is.
 
-    Raises MethodNotAllowed and Refused, 422, for a POST to no record that asks for another.
+    Raises MethodNotAllowed and Refused, 422, for a POST to no record that asks for another, and
+    422 for one that its header makes another.
     """
     if PARAMETER not in params:
         return
     value = params[PARAMETER]
     if value is None or (isinstance(value, str) and value.upper() == request.method):
         del params[PARAMETER]
+    elif request.is_overridden:
+        told = f"The {PARAMETER} differs from the header X-HTTP-Method-Override."
+        raise unprocessable({PARAMETER: [told]})
     elif request.method == "POST" and _overriding(value, PARAMETER):
         adapter = current_app.create_url_adapter(request)
         raise MethodNotAllowed(adapter.allowed_methods())
