@@ -36,6 +36,11 @@ def make_client(server: Server, name: str, **more: Any) -> dict[str, Any]:
     return call(server, "POST", "/clients", {**person, "client_company_name": name, **more})
 
 
+def open_part(page: Page, name: str) -> None:
+    page.click("#nav a", name)
+    page.find("main h1", name)
+
+
 def enter(page: Page, key: str) -> None:
     page.fill(key=key)
     page.click("form .primary")
@@ -124,7 +129,7 @@ def test_a_person_does_all_there_is_to_do(
     # the other parts
     if width == NARROW:
         page.click("#menu")
-    page.click("#nav a", "History")
+    open_part(page, "History")
     page.find(".events li", "Client created Ada Lovelace")
     page.click(".events summary")
     page.find(".events ins", f"{mark} new, {mark} other")
@@ -136,7 +141,7 @@ def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> No
     page = open_page("/api/console")
     enter(page, server.key)
 
-    page.click("#nav a", "Categories")
+    open_part(page, "Categories")
     page.click(".tools .primary")
     page.fill(category_name="Shops")
     page.click("dialog .primary")
@@ -150,31 +155,32 @@ def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> No
     page.find("dialog .error", "Migrate them to another category first.")
     page.click("dialog button", "Cancel")
 
-    page.click("#nav a", "Tags")
+    open_part(page, "Tags")
     page.click(".line:first-child button", "Edit")
     page.fill(title="second")
     page.click("dialog .primary")
     page.wait(lambda: "first" not in page.find(".lines").text)
 
-    page.click("#nav a", "Team")
+    open_part(page, "Team")
     page.click(".tools .primary")
     page.fill(first_name="Björn", last_name="Ström", email="bjorn@office.example")
     page.click("dialog .primary")
     page.find(".line", "Björn Ström")
 
-    page.click("#nav a", "Custom fields")
+    open_part(page, "Custom fields")
     page.click(".tools .primary")
     page.fill(title="Plan", options="Basic\nPlus")
     page.find("[name=type]").send_keys("dropdown")
     page.click("dialog .primary")
     page.find(".line", "Basic, Plus")
     page.go("#/clients/1")
+    page.find("main h1", "Around")
     page.click(".tools button", "Edit")
     page.find("[name=client_custom_field_1]").send_keys("Plus")
     page.click(".facts .primary")
     page.find(".facts dd", "Plus")
 
-    page.click("#nav a", "Keys")
+    open_part(page, "Keys")
     page.click(".tools .primary")
     page.fill(name="reader")
     page.find("[name=scope]").send_keys("read")
@@ -209,7 +215,7 @@ def test_what_was_done_can_be_taken_back(server: Server, open_page: Open) -> Non
     email = {"email": call(server, "GET", "/events?order=desc&type=contact.deleted&limit=1")[0]
         ["changes"]["email"][0]}  # fmt: skip
     make_client(server, "Somebody else", **email)
-    page.click("#nav a", "Trash")
+    open_part(page, "Trash")
     page.click(".events li:has(a) button", "Undo")
     page.find("dialog", "The email has already been taken.")
     page.click("dialog .primary", "Undo without these users")

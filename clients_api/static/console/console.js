@@ -41,6 +41,7 @@ async function show() {
   for (const link of document.querySelectorAll("#parts a")) link.ariaCurrent = link.hash === `#/${part}` ? "page" : null;
   if (main.firstChild === element) return;
   const isFirst = !main.firstChild;
+  closeAll(); // what was opened of the former view while this one was fetched
   main.replaceChildren(element);
   document.title = `${main.querySelector("h1").firstChild.textContent} · Clients API`;
   if (element.className !== "list") scrollTo(0, 0);

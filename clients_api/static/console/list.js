@@ -5,6 +5,7 @@ import { call, known, may } from "./service.js";
 
 const FIRST = 40; // rows that are asked for at first, and then
 const MORE = 100;
+const PAUSE = 250; // ms after which somebody has typed all
 const CHUNK = 20; // that are laid out at once, when they come near
 const COLUMNS = { Company: "client_company_name", Owner: null, Category: null, Tags: null,
   Status: "client_status", Changed: "client_updated" };
@@ -15,6 +16,8 @@ let params = new URLSearchParams();
 let asked = new AbortController();
 let cursor = null;
 let isReading = false;
+let isQuick = false; // whether names alone are looked at
+let timer;
 
 const address = (query) => `#/clients${query.size ? `?${query}` : ""}`;
 export const lastList = () => address(params);
@@ -47,7 +50,7 @@ function change(values, isTyping) {
   history.replaceState(null, "", address(next));
   params = next;
   follow();
-  read();
+  read(false, true);
 }
 
 function build() {
@@ -109,15 +112,19 @@ function follow() {
 
 function query() {
   const { q, ...rest } = Object.fromEntries([...params.keys()].map((name) => [name, params.getAll(name)]));
-  // Of one or two letters only the name of the company is asked: there is an index for these.
-  const isShort = q && !q[0].split(/\s+/).some((word) => [...word].length > 2);
-  return { ...rest, [isShort ? "search" : "q"]: q };
+  return { ...rest, [isQuick ? "search" : "q"]: q };
 }
 
 /** Read the first rows, or those behind the ones that are there. */
-async function read(next) {
-  if (next && (isReading || !cursor)) return;
+async function read(next, isTyping) {
+  if (!view || (next && (isReading || !cursor))) return;
   if (!next) {
+    // While one types, names are shown at once; all that is known of clients when that is done, but
+    // for one or two letters, which stand everywhere.
+    const isShort = !/[^\s]{3}/u.test(params.get("q") ?? "");
+    isQuick = isTyping || isShort;
+    clearTimeout(timer);
+    if (isTyping && !isShort) timer = setTimeout(read, PAUSE);
     asked.abort();
     asked = new AbortController();
     cursor = "";
@@ -128,6 +135,8 @@ async function read(next) {
   isReading = true;
   try {
     const { data, meta } = await call("GET", "/clients", { query: { ...query(), limit: next ? MORE : FIRST, cursor }, signal });
+    if (signal.aborted) return;
+    if (isTyping && !data.length) return read();
     if (!next) part.rows.replaceChildren(data.length ? "" : empty());
     for (let at = 0; at < data.length; at += CHUNK) {
       part.rows.append(h("div.chunk", { role: "presentation" }, data.slice(at, at + CHUNK).map(row)));
