@@ -19,10 +19,9 @@ from clients_api.schemas.event import (
     UndoneRecordSchema,
     UndoQuerySchema,
 )
-from clients_api.web import request
 from clients_api.web.answering import Shown
 from clients_api.web.api import Blueprint
-from clients_api.web.auth import require
+from clients_api.web.auth import Caller, require
 from clients_api.web.errors import unprocessable
 from clients_api.web.operation import Resource
 
@@ -39,44 +38,45 @@ _SCOPES = {CUSTOM_FIELD: "admin"}  # that the change itself needs, and so its un
 @blp.get("/events")
 @blp.arguments(EventListQuerySchema, location="query")
 @blp.response(200, EventSchema, message="Events retrieved successfully.", feed=True)
-def list_events(query):
+def list_events(query, caller):
     """List events, the oldest first, from a position on."""
     descending = query.pop("order", "asc") == "desc"
-    return _feed(query, descending)
+    return _feed(query, caller, descending)
 
 
 @blp.get("/events/<id:id>")
 @blp.response(200, EventSchema, message="Event retrieved successfully.")
-def get_event(id):
+def get_event(id, caller):
     """Get an event."""
-    return reading.find(id, secret=_may_see_secret())
+    return reading.find(id, secret=caller.may("admin"))
 
 
 @blp.get("/clients/<id:id>/history")
 @blp.arguments(HistoryQuerySchema, location="query")
 @blp.response(200, EventSchema, message="Events retrieved successfully.", feed=True)
-def get_client_history(query, id):
+def get_client_history(query, id, caller):
     """List the events of a client, the newest first; also of one that was deleted."""
     if not Client.exists(id) and not reading.has_history(id):
         raise NotFound("client")
-    return _feed({**query, "client_id": id}, descending=True)
+    return _feed({**query, "client_id": id}, caller, descending=True)
 
 
 @blp.post("/events/<id:id>/undo")
 @blp.arguments(UndoQuerySchema, location="query")
 @blp.response(200, UndoneRecordSchema, message="Change undone.")
-def undo_event(query, id):
+def undo_event(query, id, caller):
     """Take a change back; the record is returned."""
-    event = reading.find(id, secret=_may_see_secret())
-    require(request.caller, _SCOPES.get(event["object"], "write"))
+    event = reading.find(id, secret=caller.may("admin"))
+    require(caller, _SCOPES.get(event["object"], "write"))
     undone = undo(event, query.get("without", ()))
+    message = None
     if undone.left_out:
         titles = ", ".join(undone.left_out)
-        request.message = f"Change undone. Left out, since the fields are gone: {titles}."
-    return Shown(undone.object, SCHEMAS[undone.object], undone.record)
+        message = f"Change undone. Left out, since the fields are gone: {titles}."
+    return Shown(undone.object, SCHEMAS[undone.object], undone.record, message)
 
 
-def _feed(query: dict[str, Any], descending: bool) -> Feed:
+def _feed(query: dict[str, Any], caller: Caller, descending: bool) -> Feed:
     limit = min(query.pop("limit", LIMIT_DEFAULT), LIMIT_MAX)
     if wrong := query.keys() & {"after" if descending else "before"}:
         # One reads on, the other back.
@@ -87,12 +87,8 @@ def _feed(query: dict[str, Any], descending: bool) -> Feed:
         return Feed(reading.reader.columns, [], Position.newest(), False)
     return reading.feed(
         limit=limit,
-        secret=_may_see_secret(),
+        secret=caller.may("admin"),
         after=after or None,
         descending=descending,
         **query,
     )
-
-
-def _may_see_secret() -> bool:
-    return request.caller.may("admin")

@@ -19,6 +19,7 @@ from clients_api.models.engines import migrating, sqlite
 from clients_api.openapi import document
 from clients_api.version import __version__
 from clients_api.web import current_app, request
+from clients_api.web.auth import HostAuthenticator
 from clients_api.web.errors import Refused, unprocessable
 from clients_api.web.reading import routing
 from clients_api.web.reading.bodies import read_query
@@ -87,7 +88,8 @@ def ready() -> dict[str, Any]:
     except (sqlite.DatabaseUnusable, peewee.DatabaseError, peewee.InterfaceError) as error:
         raise Refused(503, "The database does not answer.", headers={"Retry-After": "5"}) from error
     if not is_current:
-        raise Refused(503, "The database is not migrated.", headers={"Retry-After": "5"})
+        how = f"The database is not migrated: run {current_app.migrating_command}."
+        raise Refused(503, how, headers={"Retry-After": "5"})
     return {"message": "The service is ready."}
 
 
@@ -97,7 +99,7 @@ def start() -> flask.Response:
     return _lead_to_docs()
 
 
-@docs.get("/docs")
+@docs.get("/docs", endpoint="docs")
 def docs_page() -> flask.Response:
     """Serve the interactive documentation page."""
     return _page(STATIC / "docs.html", PAGE_POLICY)
@@ -109,7 +111,7 @@ def docs_file(name: str) -> flask.Response:
     return _file(DOCS_FILES, name)
 
 
-@console.get("/console")
+@console.get("/console", endpoint="console")
 def console_page() -> flask.Response:
     """Serve the console."""
     return _page(CONSOLE / "console.html", CONSOLE_POLICY)
@@ -145,7 +147,8 @@ def _page(path: Path, policy: str) -> flask.Response:
         "{base}": routing.mount(request) + current_app.config["URL_PREFIX"],
         "{version}": __version__,
         "{features}": " ".join(sorted(set(_features()))),
-        "{login}": "host" if current_app.has_host_login else "key",
+        "{login}": "yes" if isinstance(current_app.authenticate, HostAuthenticator) else "no",
+        "{keys}": "yes" if current_app.authenticate.takes_keys else "no",
         "{key}": _demo_key(),
     }
     for place, value in values.items():

@@ -120,8 +120,6 @@ def _showing(event: Record) -> Iterator[Record]:
 
 def _all(selection: Selection, sort: str) -> Iterator[Record]:
     columns = selection.reader.columns
-    last = None
-    while rows := selection.after(last, sort=sort, descending=False, limit=AT_ONCE):
+    for rows in selection.each(sort=sort, descending=False, at_once=AT_ONCE):
         for row in rows:
             yield Record(columns, row[: len(columns)])
-        last = rows[-1][-1], rows[-1][columns.index("id")]

@@ -23,12 +23,8 @@ ENV = "CLIENTS_API"
 log = logging.getLogger("clients_api")
 
 
-class BadSetting(SystemExit):
-    """A setting can't be used; the message is one line with its name, its value and what may be.
-
-    Where nobody catches it, it ends the process with that line and status 1, without a traceback,
-    however the application was started.
-    """
+class BadSetting(ValueError):
+    """A setting can't be used; the message is one line with its name, its value and what may be."""
 
 
 class Setting(NamedTuple):
@@ -258,10 +254,18 @@ def warn_of_unknown() -> None:
         log.warning("%s is no setting, and is ignored%s", variable, hint)
 
 
-def load(instance: Path, overrides: Mapping[str, Any], *, use_file: bool = True) -> dict[str, Any]:
+def load(
+    instance: Path,
+    overrides: Mapping[str, Any],
+    *,
+    use_file: bool = True,
+    written: Callable[[str], str] = f"{ENV}_{{}}".format,
+) -> dict[str, Any]:
     """Return all settings: defaults, then config.toml, then the environment, then `overrides`.
 
-    Raises BadSetting for a value that may not be, and for a name in the file that is none.
+    In: `written`, which returns of a setting's name how `overrides` were written by whoever is to
+    read the error. Raises BadSetting for a value that may not be, and for a name in the file that
+    is none.
     """
     config = Config(instance)
     config.update({name: setting.default for name, setting in SETTINGS.items()})
@@ -270,7 +274,8 @@ def load(instance: Path, overrides: Mapping[str, Any], *, use_file: bool = True)
         config.update(_read(file))
     config.from_prefixed_env(ENV)
     config.update(overrides)
-    return {name: _checked(name, config[name], instance) for name in SETTINGS}
+    names = {name: f"{ENV}_{name}" for name in SETTINGS} | {n: written(n) for n in overrides}
+    return {name: _checked(name, names[name], config[name], instance) for name in SETTINGS}
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -285,7 +290,7 @@ def _read(file: Path) -> dict[str, Any]:
     return values
 
 
-def _checked(name: str, value: Any, instance: Path) -> Any:
+def _checked(name: str, written: str, value: Any, instance: Path) -> Any:
     setting = SETTINGS[name]
     if isinstance(value, str):
         value = value.replace("<instance>", str(instance))
@@ -294,7 +299,7 @@ def _checked(name: str, value: Any, instance: Path) -> Any:
     except ValueError:
         # Of no cause: what Python says of a bad port quotes it, and it may be a password.
         raise BadSetting(
-            f"{ENV}_{name} is {_shown(name, value)}, but must be {setting.allowed}."
+            f"{written} is {_shown(name, value)}, but must be {setting.allowed}."
         ) from None
 
 

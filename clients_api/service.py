@@ -14,14 +14,14 @@ from werkzeug.routing import MapAdapter
 
 from . import config, web
 from .announcing import Announcer
-from .blueprints import BLUEPRINTS, pages
+from .blueprints import BLUEPRINTS, keys, pages
 from .blueprints.metrics import blp as METRICS
 from .models.engines import files, migrating, sqlite
 from .models.engines.current import using
 from .upkeep import metrics
 from .web import errors, log, messages
 from .web.api import Api, RecordId, Rule, TagTitle
-from .web.auth import CALLER, Caller, KeyAuthenticator, require
+from .web.auth import CALLER, Caller, HostAuthenticator, KeyAuthenticator, require
 from .web.ratelimit import RateLimit
 from .web.reading import routing
 from .web.repeats import Repeats
@@ -39,8 +39,9 @@ class Service(flask.Flask):
     url_rule_class = Rule
     database: sqlite.Database
     api: Api
+    migrating_command = "clients-api migrate"
+    takes_keys = True
     metrics: metrics.Metrics | None = None
-    has_host_login = False  # whether callers are known by another application's login
     demo_key = ""  # of `clients-api dev`, which its console fills in
 
     def __init__(self, settings: Mapping[str, Any], instance: Path) -> None:
@@ -57,7 +58,7 @@ class Service(flask.Flask):
         self._is_prepared = False
         self._file: tuple[int, int] | None = None  # that is prepared
         self._preparing = threading.Lock()
-        self.authenticate: Callable[[flask.Request], Caller | None] = KeyAuthenticator()
+        self.authenticate: KeyAuthenticator | HostAuthenticator = KeyAuthenticator()
         self.repeats = Repeats(self.database.turns)
         self.rate_limit = (
             RateLimit(settings["RATELIMIT_DEFAULT"]) if settings["RATELIMIT_ENABLED"] else None
@@ -106,7 +107,7 @@ class Service(flask.Flask):
 
         Raises Refused: 401, 403, 429; DatabaseUnusable.
         """
-        return require(self._identify(request), scope)
+        return require(self._identify(request), scope, self.authenticate.wanted)
 
     def _identify(self, request: messages.Request) -> Caller | None:
         if not request.is_counted:
@@ -234,7 +235,8 @@ def register(app: Service) -> None:
     app.api = api = Api(app, prefix)
     del app.cli.commands["openapi"]  # flask-smorest's, which knows nothing of our document
     for blueprint in BLUEPRINTS:
-        api.register_blueprint(blueprint)
+        if app.takes_keys or blueprint is not keys.blp:
+            api.register_blueprint(blueprint)
     if metrics.IS_INSTALLED:
         app.metrics = metrics.Metrics(prefix)
         api.register_blueprint(METRICS)

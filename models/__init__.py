@@ -1,32 +1,23 @@
 """What is stored: Peewee models over SQLite. Queries and rules are methods of the models."""
 
-from .assignment import CategoryUser
-from .category import Category
-from .client import Client, ClientTotal
-from .contact import Contact
-from .custom_field import CustomField, CustomValue
-from .events import Event
-from .idempotency import Idempotency
-from .key import ApiKey
-from .mail import Mail
-from .tag import ClientTag, Tag
-from .team import TeamMember
-from .user import User
+from __future__ import annotations
 
-__all__ = [
-    "ApiKey",
-    "Category",
-    "CategoryUser",
-    "Client",
-    "ClientTag",
-    "ClientTotal",
-    "Contact",
-    "CustomField",
-    "CustomValue",
-    "Event",
-    "Idempotency",
-    "Mail",
-    "Tag",
-    "TeamMember",
-    "User",
-]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .records import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    """Import the models (records.py) when the first of them is asked for.
+
+    A host that mounts the API needs the engines at once, to judge the address of its database, but
+    the models not before the first request.
+    """
+    if name[0].isupper():  # others are modules, which Python finds by itself
+        from . import records
+
+        globals().update({each: getattr(records, each) for each in records.__all__})
+    if name not in globals():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]

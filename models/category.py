@@ -162,6 +162,8 @@ class Category(BaseModel):
         """Make these team members the only ones of a category. Raises NotFound, Invalid."""
         cls.find(id)
         former = CategoryUser.of_category(id)
+        if former == sorted(set(user_ids := list(user_ids))):
+            return cls.find(id)
         CategoryUser.clear(id)
         unknown = {
             f"users.{index}": "exists"

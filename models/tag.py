@@ -159,6 +159,11 @@ class ClientTag(BaseModel):
             _link(*values)
 
 
+def same_titles(titles: Iterable[str], others: Iterable[str]) -> bool:
+    """Tell whether titles are the same tags in the same order."""
+    return list(dict.fromkeys(map(fold, titles))) == [fold(title) for title in others]
+
+
 _COUNT = ClientTag.select(peewee.fn.COUNT(peewee.SQL("*"))).where(ClientTag.tag == Tag.id)
 
 reader = Reader(

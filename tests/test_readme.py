@@ -238,8 +238,15 @@ def test_a_program_can_do_what_stands_there(name, tmp_path, monkeypatch):
     app = Flask(__name__, instance_path=str(tmp_path))
     exec("".join(blocks(DOCUMENTS[name], "python")), {"app": app})
     assert app.test_client().get("/crm/api/ready").status_code == 200
-    (service,) = app.extensions["clients-api"].values()
-    service.database.close_all()
+    if "/leads" in DOCUMENTS[name]:
+        jane = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+        assert app.test_client().post("/leads", data=jane).status_code == 201
+        again = app.test_client().post("/leads", data=jane)
+        assert again.status_code == 422
+        assert again.get_json() == {"email": ["The email has already been taken."]}
+        assert app.test_client().get("/leads").get_json() == ["Jane Doe"]
+    (mount,) = app.extensions["clients-api"].values()
+    mount.close()
 
 
 @pytest.mark.parametrize(

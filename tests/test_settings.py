@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, free_port
 
-from clients_api import config, create_app
+from clients_api import config
 from clients_api.config import SETTINGS, BadSetting, instance_folder
+from clients_api.service import create_app
 
 # For each setting: its default, one value in config.toml, one in the environment, what becomes
 # of each, and values that may not be.

@@ -6,7 +6,7 @@ import functools
 import pkgutil
 import sys
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import flask
@@ -17,12 +17,14 @@ from clients_api.models.engines import migrating, sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.errors import DomainError
 from clients_api.models.events import Actor, acting
-from clients_api.service import Service, create_app
 from clients_api.version import __version__
 from clients_api.web.log import set_up_logging
 
 from . import PLACES
 from .printing import printable
+
+if TYPE_CHECKING:
+    from clients_api.service import Service
 
 # What a context's `meta` keeps for all commands below it
 SERVICE = "clients_api.service"
@@ -140,15 +142,18 @@ def say_where(app: Service) -> None:
 
 
 def _embedded(prefix: str | None) -> Service:
-    services = flask.current_app.extensions["clients-api"]
-    if prefix is None and len(services) == 1:
-        (prefix,) = services
-    if prefix not in services:
-        raise click.UsageError(f"Choose an API: --prefix {' or '.join(services)}.")
-    return services[prefix]
+    mounts = flask.current_app.extensions["clients-api"]
+    if prefix is None and len(mounts) == 1:
+        (prefix,) = mounts
+    if prefix not in mounts:
+        raise click.UsageError(f"Choose an API: --prefix {' or '.join(mounts)}.")
+    return mounts[prefix].service
 
 
 def _standalone(ctx: click.Context, makes: bool) -> Service:
+    # Late: a host adds the command to its own as it starts, and seldom runs it.
+    from clients_api.service import Service, create_app
+
     app = ctx.find_object(Service)
     if app is None:
         app = create_app(makes_folder=makes)

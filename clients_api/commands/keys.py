@@ -30,6 +30,8 @@ def create(app: Service, name: str, scope: str, expires: str | None) -> None:
     values, errors = KeyCreateSchema().read(given)
     if errors:
         raise click.UsageError(" ".join(s for sentences in errors.values() for s in sentences))
+    if not app.takes_keys:
+        raise click.ClickException("This API takes no keys (keys=False).")
     with app.database.writing():
         key = ApiKey.issue(**values)
     click.echo(key["key"])

@@ -75,8 +75,8 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
     unready = {"503": {"$ref": "#/components/responses/ServiceUnavailable"}}
     pages: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
         ("about.openapi_json", "This document.", document, {}),
-        ("docs.docs_page", "The interactive documentation page.", text, {}),
-        ("console.console_page", "The page to look at clients with, and to change them.", text, {}),
+        ("docs.docs", "The interactive documentation page.", text, {}),
+        ("console.console", "The page to look at clients with, and to change them.", text, {}),
         ("about.health", "Say that the process is up.", message, {}),
         ("about.ready", "Say that the database answers and is migrated.", message, unready),
     )
@@ -88,7 +88,7 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
             "tags": ["service"],
             "summary": summary,
             "description": "Needs no key.",
-            "operationId": endpoint.partition(".")[2].removesuffix("_page"),
+            "operationId": endpoint.partition(".")[2],
             "security": [],
             "parameters": ["Prefer"],
             "responses": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -10,6 +10,7 @@ import flask
 import orjson
 
 from clients_api.models.events.reading import Feed
+from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.schemas.base import Schema, shape
@@ -53,6 +54,7 @@ class Shown(NamedTuple):
     object: str
     schema: type[Schema]
     record: Record
+    message: str | None = None  # where it is not the usual one
 
 
 class Answerer:
@@ -91,9 +93,8 @@ class Answerer:
 
     def feed(self, request: Any, feed: Feed) -> flask.Response:
         shaped = shape(self._answer.schema, feed.columns)
-        meta = {"next": str(feed.next), "more": feed.more}
         data = [shaped(row) for row in feed.rows]
-        payload = orjson.dumps({"data": data, "meta": meta, "message": self._answer.message})
+        payload = orjson.dumps({"data": data, "meta": feed.meta, "message": self._answer.message})
         tag = conditional.entity_tag(payload)
         if conditional.is_unchanged(request, tag):
             response = Response(status=304)
@@ -105,6 +106,7 @@ class Answerer:
     def other(self, request: Any, shown: Shown) -> flask.Response:
         """Answer with a record of another kind."""
         data = shape(shown.schema, shown.record.columns)(shown.record.values_)
+        request.message = shown.message
         if request.is_trial:
             return self._trial(request, data, shown.object)
         payload = {"data": data, "message": request.message or self._answer.message}
@@ -148,6 +150,19 @@ class Answerer:
         message = request.message or self._answer.message
         payload["message"] = trials.message(message)
         return _json(orjson.dumps(payload), self._answer.status)
+
+
+def data(
+    schema: type[Schema],
+    includes: Mapping[str, Include],
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+) -> bytes:
+    """Return the JSON of rows of these columns, as the envelope's `data` has them."""
+    shaped = shape(schema, columns)
+    records = [shaped(row) for row in rows]
+    _add(includes, records)
+    return orjson.dumps(records)
 
 
 def _json(body: bytes, status: int) -> Response:

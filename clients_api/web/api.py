@@ -28,12 +28,17 @@ class RecordId(BaseConverter):
     part_isolating = True
 
     def to_python(self, value: str) -> int | None:
-        if not (value.isascii() and value.isdigit()) or value.startswith("0"):
-            return None
-        return number if len(value) < 20 and (number := int(value)) <= INTEGER_MAX else None
+        return record_id(value)
 
     def to_url(self, value: int | None) -> str:
         return str(value)
+
+
+def record_id(text: str) -> int | None:
+    """Return the id that a text says; None if it can be none."""
+    if not (text.isascii() and text.isdigit()) or text.startswith("0"):
+        return None
+    return number if len(text) < 20 and (number := int(text)) <= INTEGER_MAX else None
 
 
 class TagTitle(BaseConverter):

@@ -25,6 +25,7 @@ log = logging.getLogger("clients_api")
 # What a host's own login says of a request: a scope, with or without a name, or None for nobody.
 HostLogin = Callable[[flask.Request], str | tuple[str | None, object] | None]
 
+HOST = "host"  # the type of an actor who is logged in to the host
 CALLER = "clients_api.caller"  # in the WSGI environment, for whoever serves it: who called
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
@@ -47,6 +48,9 @@ class Caller(NamedTuple):
 
 class KeyAuthenticator:
     """Authenticates a request by its API key, and notes the key's use at most once a minute."""
+
+    wanted = "A valid API key is required."
+    takes_keys = True
 
     def __init__(self) -> None:
         self._noted: dict[int, float] = {}
@@ -81,7 +85,10 @@ class KeyAuthenticator:
 
 
 class HostAuthenticator:
-    """Asks a host application who calls, in the host's own request context.
+    """Takes API keys, unless there are none, and for calls without one asks the host who calls.
+
+    In: the host application, whose function is called in its own request context; `keys`, whether
+    keys are taken. A key wins: a browser sends a login along without being asked.
 
     The host sees the request without its body: read by the host, it would be lost to the API.
 
@@ -90,16 +97,21 @@ class HostAuthenticator:
     nothing, unless that is one of CORS_ORIGINS.
     """
 
-    def __init__(self, host: flask.Flask, authenticate: HostLogin) -> None:
+    def __init__(self, host: flask.Flask, authenticate: HostLogin, *, keys: bool) -> None:
         self._host = host
         self._authenticate = authenticate
+        self._keys = KeyAuthenticator() if keys else None
+        self.takes_keys = keys
+        self.wanted = "Please log in, or send a valid API key." if keys else "Please log in."
 
     def __call__(self, request: flask.Request) -> Caller | None:
-        """Return a caller of the scope that the host names; None where it names none.
+        """Return the key's caller, or one of the scope that the host names; None for neither.
 
         Raises Refused, 403, for a change that a page of another origin asks for, and ValueError for
         a scope that is none.
         """
+        if self._keys is not None and (caller := self._keys(request)) is not None:
+            return caller
         if _is_forged(request):
             raise cross_site()
         environ = request.environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
@@ -112,7 +124,7 @@ class HostAuthenticator:
             raise ValueError(f"authenticate= returned {scope!r}, not one of {', '.join(SCOPES)}")
         # Who has no name is one caller with all others of that scope.
         called = f"host:{scope}" if name is None else f"host:user:{name}"
-        return Caller(called, scope, Actor("host", None, None if name is None else str(name)))
+        return Caller(called, scope, Actor(HOST, None, None if name is None else str(name)))
 
 
 def _is_forged(request: flask.Request) -> bool:
@@ -139,10 +151,13 @@ def _host_of(origin: str) -> str:
         return origin
 
 
-def require(caller: Caller | None, scope: str) -> Caller:
-    """Return the caller if it may do what needs `scope`. Raises Refused: 401 or 403."""
+def require(caller: Caller | None, scope: str, wanted: str = "") -> Caller:
+    """Return the caller if it may do what needs `scope`. Raises Refused: 401 or 403.
+
+    In: the sentence that says what is `wanted` of a call by nobody.
+    """
     if caller is None:
-        raise unauthorized()
+        raise unauthorized(wanted)
     if not caller.may(scope):
-        raise forbidden()
+        raise forbidden("Your login" if caller.actor.type == HOST else "This API key")
     return caller

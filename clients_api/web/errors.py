@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
-from clients_api.schemas.fields import sentence
 
 from . import current_app, request
 
@@ -41,18 +40,18 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-def unauthorized() -> Refused:
-    """Make the answer to a call without a key that is known and valid (RFC 6750)."""
+def unauthorized(wanted: str) -> Refused:
+    """Make the answer to a call by nobody who is known (RFC 6750). In: what is wanted of it."""
     return Refused(
         HTTPStatus.UNAUTHORIZED,
-        "Unauthorized. A valid API key is required.",
+        f"Unauthorized. {wanted}",
         headers={"WWW-Authenticate": "Bearer"},
     )
 
 
-def forbidden() -> Refused:
-    """Make the answer to a call for which the key's scope is too small."""
-    return Refused(HTTPStatus.FORBIDDEN, "This API key is not allowed to do that.")
+def forbidden(what: str) -> Refused:
+    """Make the answer to a call for which the scope of `what`, a key or login, is too small."""
+    return Refused(HTTPStatus.FORBIDDEN, f"{what} is not allowed to do that.")
 
 
 def cross_site() -> Refused:
@@ -79,6 +78,14 @@ def answer(error: Exception) -> flask.Response:
     return response
 
 
+def in_the_way(conflict: Conflict) -> dict[str, list[str]]:
+    """Say in words which values are in the way, by what is shown of them."""
+    # Late: a host judges its settings without the schemas.
+    from clients_api.schemas.fields import sentence
+
+    return {name: [sentence(rule, field)] for name, (field, rule) in conflict.rules.items()}
+
+
 def _refusal(error: Exception) -> Refused:
     match error:
         case Refused():
@@ -88,15 +95,16 @@ def _refusal(error: Exception) -> Refused:
         case BadFile():
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
-            wrong = {name: [sentence(rule, field)] for name, (field, rule) in error.rules.items()}
-            return Refused(HTTPStatus.CONFLICT, str(error), errors=wrong or None)
+            return Refused(HTTPStatus.CONFLICT, str(error), errors=in_the_way(error) or None)
         case Gone():
             return Refused(HTTPStatus.GONE, str(error))
         case HTTPException():
             return _http(error)
         case migrating.NotMigrated():
             log.error("%s", error)
-            return _unavailable("The database is not migrated.")
+            return _unavailable(
+                f"The database is not migrated: run {current_app.migrating_command}."
+            )
         case sqlite.DatabaseUnusable():
             log.error("%s", error)
             return _unavailable("The database can't be used.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import orjson
 from clients_api.models.errors import Invalid
 from clients_api.models.events import Position, acting
 from clients_api.models.events.reading import Feed
+from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.openapi.operations import OperationDocs
@@ -24,8 +25,8 @@ from clients_api.schemas.paging import PageQuerySchema
 
 from . import conditional, current_app, repeats
 from . import request as web_request
-from .answering import Answer, Answerer, Include, Shown
-from .auth import require
+from .answering import Answer, Answerer, Include, Shown, data
+from .auth import Caller, require
 from .errors import unprocessable
 from .paging import Paging
 from .reading import routing
@@ -49,13 +50,29 @@ class Resource(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request on its way: the service, and the parameters of its path, query string and body."""
+    """A call on its way: the service, who calls, the parameters of its path, query string and body.
+
+    And the request that it came with, unless it is made in Python.
+    """
 
     app: Any
-    request: Any
+    caller: Caller
     path: dict[str, Any]
     query: dict[str, Any]
     body: dict[str, Any]
+    request: Any = None
+
+
+class Found(NamedTuple):
+    """What a call in Python comes to.
+
+    `result` is a record, some of a feed, or a selection, of which `paging` says the order and page;
+    `data` makes JSON of columns and rows.
+    """
+
+    result: Any
+    paging: Any
+    data: Callable[[tuple[str, ...], Sequence[Row]], bytes]
 
 
 class Operation(OperationDocs):
@@ -85,6 +102,7 @@ class Operation(OperationDocs):
         parameters = inspect.signature(view).parameters
         self.takes_query = "query" in parameters
         self.takes_body = "body" in parameters
+        self.takes_caller = "caller" in parameters
         self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
         self._loader = Loader(
             self.query,
@@ -138,7 +156,7 @@ class Operation(OperationDocs):
         request.is_trial = query.pop("dry_run", False)
         if query.get("erase"):
             require(request.caller, "admin")
-        return Call(app, request, path, query, body)
+        return Call(app, request.caller, path, query, body, request)
 
     def _run_once(
         self, app: Any, request: Any, path: dict[str, Any], caller: str, key: str
@@ -162,21 +180,9 @@ class Operation(OperationDocs):
             return response
 
     def _run(self, call: Call) -> flask.Response:
-        includes = self._included(call.query)
-        arguments = dict(call.path)
-        paging: Any = None
-        if isinstance(self.query, PageQuerySchema):
-            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
-        if self.takes_query:
-            arguments["query"] = call.query
-        if self.takes_body:
-            arguments["body"] = call.body
         if self.writes and self.has_record:
             self._check_state(call.request, call.path["id"])
-        try:
-            result = self.view(**arguments)
-        except Invalid as error:
-            raise unprocessable(self._sentences(error.rules)) from error
+        result, paging, includes = self._work(call)
         if isinstance(result, flask.Response):
             return result
         if isinstance(result, Shown):
@@ -186,6 +192,41 @@ class Operation(OperationDocs):
         if isinstance(result, Selection):
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)
+
+    def perform(
+        self,
+        app: Any,
+        caller: Caller,
+        path: dict[str, Any],
+        query: Mapping[str, Any],
+        body: Mapping[str, Any],
+    ) -> Found:
+        """Do the work for a call in Python, whose parameters have the API's names.
+
+        Whoever calls opens the transaction. Raises Refused, 422, and what models raise.
+        """
+        call = Call(app, caller, path, *self._loader.take(path, query, body))
+        result, paging, includes = self._work(call)
+        if isinstance(result, Shown):
+            return Found(result.record, None, functools.partial(data, result.schema, {}))
+        return Found(result, paging, functools.partial(data, self.answer.schema, includes))
+
+    def _work(self, call: Call) -> tuple[Any, Any, dict[str, Include]]:
+        includes = self._included(call.query)
+        arguments = dict(call.path)
+        paging: Any = None
+        if isinstance(self.query, PageQuerySchema):
+            paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
+        if self.takes_query:
+            arguments["query"] = call.query
+        if self.takes_body:
+            arguments["body"] = call.body
+        if self.takes_caller:
+            arguments["caller"] = call.caller
+        try:
+            return self.view(**arguments), paging, includes
+        except Invalid as error:
+            raise unprocessable(self._sentences(error.rules)) from error
 
     def _sentences(self, rules: Mapping[str, str]) -> dict[str, list[str]]:
         ours = {name: rule for name, rule in rules.items() if self.body.has(name)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import orjson
 import peewee
 
 from clients_api.models import events
@@ -21,20 +22,18 @@ from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
-from clients_api.models.queries.words import details
-from clients_api.models.tag import ClientTag
+from clients_api.models.tag import ClientTag, same_titles
 from clients_api.models.user import User
 
 from . import deletion, ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
 from .search import client_searches, search_condition
-from .stored import ClientTotal, StoredClient
+from .stored import DETAILS, ClientTotal, StoredClient, default_name, words_of
+from .stored import NAME_LENGTH as NAME_LENGTH
 from .wordsearch import client_word_conditions, client_word_searches, word_condition
 
-NAME_LENGTH = 150
 STATUSES = ("active", "suspended")
 OWNER = ("owner_id", "owner_name")
-DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
 class Client(StoredClient):
@@ -132,7 +131,7 @@ class Client(StoredClient):
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
         columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
-        columns["words"] = _words(columns)
+        columns["words"] = words_of(columns)
         columns |= {"created": moment, "updated": moment}
         return cls.insert_row(**{"status": "active", **columns})
 
@@ -182,7 +181,7 @@ class Client(StoredClient):
         if "company_name" in columns:
             columns["name_key"] = plain(columns["company_name"])
         if columns.keys() & set(DETAILS):
-            columns["words"] = _words({**before, **columns})
+            columns["words"] = words_of({**before, **columns})
         CustomValue.assign(id, custom or {})
         return cls._changed(id, before, columns)
 
@@ -209,7 +208,8 @@ class Client(StoredClient):
     def replace_tags(cls, id: int | None, titles: Iterable[str]) -> Record:
         """Make `titles` the tags of a client, in this order. Raises NotFound."""
         before = reader.find(id, ("tags",))
-        ClientTag.replace_all(id, titles)
+        if not same_titles(titles, orjson.loads(before["tags"])):
+            ClientTag.replace_all(id, titles)
         return cls._changed(id, before)
 
     @classmethod
@@ -270,15 +270,6 @@ class Client(StoredClient):
         client = cls.find(id)
         cls._tell("updated", id, events.updated(before, client), moment)
         return client
-
-
-def default_name(first_name: str, last_name: str) -> str:
-    """Return the company name of a client for which none was given."""
-    return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
-
-
-def _words(columns: Mapping[str, Any]) -> str | None:
-    return details(*(columns.get(name) for name in DETAILS))
 
 
 _words_searches = client_word_searches(Client)

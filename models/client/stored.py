@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import peewee
 
 from clients_api.models.base import BaseModel
 from clients_api.models.category import Category
+from clients_api.models.queries.words import details
+
+NAME_LENGTH = 150
+DETAILS = ("phone", "company_name", "description", "website", "vat", "billing_city")  # of `words`
 
 
 class StoredClient(BaseModel):
@@ -52,3 +59,13 @@ class ClientTotal(BaseModel):
 
     class Meta:
         primary_key = peewee.CompositeKey("status", "category_id")
+
+
+def default_name(first_name: str, last_name: str) -> str:
+    """Return the company name of a client for which none was given."""
+    return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
+
+
+def words_of(columns: Mapping[str, Any]) -> str | None:
+    """Return the words by which a client is found by its own columns."""
+    return details(*(columns.get(name) for name in DETAILS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import peewee
@@ -12,6 +13,7 @@ from . import files, sqlite
 
 FOLDER = Path(__file__).parents[1] / "migrations"
 PAUSE_SECONDS = 0.05
+REST_SECONDS = 2  # after which nobody is making a database that has not all migrations yet
 HISTORY = peewee.Table("schema_migration", ("name",))  # which the runner keeps
 LANDMARK = "client_search"  # a table that every version of ours has, and nobody else
 
@@ -108,6 +110,9 @@ def prepare(db: sqlite.Database) -> bool:
     DatabaseUnusable as `status` does.
     """
     pending, is_new = status(db)
+    while pending and not is_new and _is_being_made(Path(db.database)):
+        time.sleep(PAUSE_SECONDS)
+        pending, is_new = status(db)
     if not pending:
         return False
     if not is_new:
@@ -116,6 +121,18 @@ def prepare(db: sqlite.Database) -> bool:
             "(flask clients-api migrate where it is embedded)."
         )
     return bool(migrate(db))
+
+
+def _is_being_made(path: Path) -> bool:
+    """Tell whether somebody writes to a file that has not all migrations: another process.
+
+    An older database rests; who begins at the same time with a new one is a moment behind.
+    """
+    newest = 0.0
+    for file in (path, *sqlite.companions(path)):
+        with suppress(FileNotFoundError):
+            newest = max(newest, file.stat().st_mtime)
+    return time.time() - newest < REST_SECONDS
 
 
 def is_current(db: sqlite.Database) -> bool:

@@ -136,6 +136,8 @@ class Database(peewee.SqliteDatabase):
         once where so many wait in vain that none would be left to read, unless this is to be done
         `patiently`. What is not to be `kept` is tried, and undone as a whole.
         """
+        if self.in_transaction():
+            raise Busy("This thread has a transaction open already")
         deadline = time.monotonic() + BUSY_SECONDS  # for both locks
         if not self.turns.take(deadline, patiently):
             raise Busy("Others are writing")
@@ -155,6 +157,25 @@ class Database(peewee.SqliteDatabase):
             self.turns.end()
         if kept and written.first is not None and self.on_commit is not None:
             self.on_commit(written)  # not sooner: whoever hears of it may want to write
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Run a part of a transaction that writes, which is undone alone where it fails."""
+        written = self.written
+        before = None if written is None else written.mark()
+        try:
+            with self.atomic():
+                yield
+        except BaseException:
+            if written is not None and before is not None:
+                written.go_back(before)
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Run a transaction that only reads: the database as it is with its first query."""
+        with self.atomic("DEFERRED"):
+            yield
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:
@@ -221,6 +242,16 @@ class Database(peewee.SqliteDatabase):
         if self.connection().in_transaction:
             super().rollback()
 
+    def close_inherited(self) -> None:
+        """Close, in a process that was forked, what it has copies of; it then opens its own.
+
+        With the last of them SQLite forgets what it has noted of its locks, which are the parent's
+        (https://sqlite.org/howtocorrupt.html, section 2.6). Of a transaction no child can end its
+        copy: none may be open. Our lock is not taken, for a thread that is no more may have it.
+        """
+        for conn in list(self._open):
+            conn.close()
+
     def close_all(self) -> None:
         """Close the connections of all threads; for the end of the process and of tests."""
         with self._open_lock:
@@ -243,9 +274,24 @@ class _Closing:
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        self._conn.close()
+        if os.getpid() == self._process:
+            with _closing:
+                self._conn.close()
+        else:  # the thread is of the parent, and may have been in the middle of a statement
+            _inherited.append(self._conn)
+
+
+# Nobody forks while a thread that ends closes its connection: the child would have half of that.
+_closing = threading.RLock()
+os.register_at_fork(
+    before=_closing.acquire,
+    after_in_parent=_closing.release,
+    after_in_child=_closing.release,
+)
+_inherited: list[sqlite3.Connection] = []  # kept, since a connection that is let go of closes
 
 
 def is_busy(error: Exception) -> bool:

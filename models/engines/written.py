@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 
 class Written:
@@ -25,3 +26,11 @@ class Written:
         self.new: set[tuple[str, int | None]] = set()
         self.affected: Counter[str] = Counter()
         self.is_final = False
+
+    def mark(self) -> dict[str, Any]:
+        """Return what `go_back` takes."""
+        return vars(self) | {"new": set(self.new), "affected": Counter(self.affected)}
+
+    def go_back(self, mark: dict[str, Any]) -> None:
+        """Forget what was written since `mark`: that part of the transaction was rolled back."""
+        vars(self).update(mark)

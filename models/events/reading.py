@@ -28,6 +28,11 @@ class Feed(NamedTuple):
     next: Position
     more: bool
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the API says of where to read on."""
+        return {"next": str(self.next), "more": self.more}
+
 
 def find(id: int | None, *, secret: bool) -> Record:
     """Return one event. Raises NotFound; also for one of what only `secret` shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -87,6 +87,16 @@ class Selection:
         if last is not None:
             how["seek"] = "after"
         return self._rows(last or (), (limit,), how)
+
+    def each(self, *, sort: str, descending: bool, at_once: int) -> Iterator[list[Row]]:
+        """Yield all rows in this order, as `after` returns them, so many at a time.
+
+        What is written meanwhile neither hides a row nor repeats one whose sort key stays.
+        """
+        last = None
+        while rows := self.after(last, sort=sort, descending=descending, limit=at_once):
+            yield rows
+            last = rows[-1][-1], rows[-1][self.reader.columns.index("id")]
 
     def stream(self) -> Any:
         """Return a DB-API cursor on all records by id, which yields `reader.stream_columns`."""

@@ -18,11 +18,11 @@ from click.testing import CliRunner
 from conftest import Caller, issue_key
 from postbox import queue
 
-from clients_api import create_app
 from clients_api.commands.cli import cli
 from clients_api.models import Mail
 from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
+from clients_api.service import create_app
 from clients_api.version import __version__
 
 
@@ -46,7 +46,7 @@ def run(monkeypatch):
                 apps.append(create_app(**options))
                 return apps[-1]
 
-            patch.setattr("clients_api.commands.cli.create_app", make)
+            patch.setattr("clients_api.service.create_app", make)
             patch.setattr("clients_api.commands.cli.set_up_logging", lambda *args: None)
             result = CliRunner().invoke(cli, words, prog_name="clients-api")
         for app in apps:

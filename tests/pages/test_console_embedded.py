@@ -17,13 +17,39 @@ from conftest import ROOT, free_port
 pytestmark = pytest.mark.slow
 
 
+HOST = """
+import flask
+from clients_api import ClientsAPI
+
+app = flask.Flask(__name__)
+app.secret_key = "dev"
+FORM = '<form action="/login" method="post"><input name="user"><button>Log in</button></form>'
+
+@app.get("/")
+def home():
+    user = flask.session.get("user")
+    return f'<p>Hello {user}. <a href="/crm/api/console">your clients</a></p>{FORM}'
+
+@app.post("/login")
+def login():
+    flask.session["user"] = flask.request.form["user"]
+    return flask.redirect("/")
+
+def scope_of(request):
+    return {"ann": "write", "bob": "read"}.get(flask.session.get("user"))
+
+for number, keys in enumerate((True, False)):
+    ClientsAPI(app, url_prefix=("/crm/api", "/closed")[number], authenticate=scope_of, keys=keys,
+        database_url=f"sqlite:///{number}.sqlite3")
+"""
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[str]:
-    """The example of a host application, as it is run by hand; returns its address."""
+    """An application with a login of its own, in a process of its own; returns its address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    program = (ROOT / "examples" / "embedded" / "app.py").read_text()
-    (tmp_path / "app.py").write_text(program)
+    (tmp_path / "app.py").write_text(HOST)
     command = [sys.executable, "-m", "flask", "--app", "app", "run", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
@@ -33,7 +59,7 @@ def host(tmp_path: Path) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).close()
@@ -50,12 +76,14 @@ def test_a_host_s_login_opens_the_console_without_a_key(
 ) -> None:
     page = open_page("/crm/api/console", host)
     page.find("p", "Log in to the application that this page is part of")
+    page.find("[name=key]")
     page.check("status of 401")
+    page = open_page("/closed/console", host)
+    page.find("p", "Log in to the application that this page is part of")
+    assert not page.all("[name=key]")  # none is taken here
 
     for user in ("ann", "bob"):
         page = Page(page.driver, host)
-        for button in page.all("form[action='/logout'] button"):
-            button.click()
         page.find("[name=user]").send_keys(user)
         page.click("button")
         page.find("p", f"Hello {user}")

@@ -90,7 +90,7 @@ def test_a_page_says_where_all_is(make_app: Callable[..., Service]) -> None:
     html = app.test_client().get("/", base_url="https://api.acme.example").get_data(as_text=True)
     assert f"version {__version__}" in html
     assert 'data-base="/crm/v1"' in html and 'src="/crm/v1/console/console.js"' in html
-    assert 'data-login="key"' in html and 'data-key=""' in html
+    assert 'data-login="no" data-keys="yes"' in html and 'data-key=""' in html
 
 
 def test_what_a_caller_says_of_the_host_is_no_markup(app: Service) -> None:

@@ -20,7 +20,7 @@ from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
-from clients_api.schemas.event import EventSchema
+from clients_api.schemas.event import EventSchema, UndoneRecordSchema
 from clients_api.schemas.exchange import ImportReportSchema
 from clients_api.schemas.key import CreatedKeySchema, KeySchema
 from clients_api.schemas.tag import ClientTagSchema
@@ -38,7 +38,7 @@ SHAPES = {
     EventSchema: reading.reader.columns,
     DeletedRecordSchema: ("id",),
 }
-MADE_OF_NO_ROW = {Schema, ImportReportSchema}
+MADE_OF_NO_ROW = {Schema, ImportReportSchema, UndoneRecordSchema}
 LETTERS = "abc XYZ\"\\/'<>&%\t\n\r\b\f\x01\x1f\x7f\u0080éßİÅ東京عربى\u2028\u2029\ufeff\U0001f600"
 
 

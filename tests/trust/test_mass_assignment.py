@@ -23,6 +23,7 @@ NEEDED = {
     "events": {},
 }
 ACTIONS = {
+    "POST /contacts": {**NAMES, "email": "new@acme.example", "clientid": 1},
     "PUT /clients/1/tags": {"tags": ["vip", "old"]},
     "POST /clients/1/tags": {"tags": ["vip", "old"]},
     "DELETE /clients/1/tags/old": {},

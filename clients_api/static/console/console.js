@@ -22,6 +22,7 @@ const VIEWS = {
 };
 
 let turn = 0;
+let shown;
 async function show() {
   if (!isKnown()) return signIn();
   const [path, query] = location.hash.slice(2).split("?");
@@ -41,7 +42,8 @@ async function show() {
   for (const link of document.querySelectorAll("#parts a")) link.ariaCurrent = link.hash === `#/${part}` ? "page" : null;
   if (main.firstChild === element) return;
   const isFirst = !main.firstChild;
-  closeAll(); // what was opened of the former view while this one was fetched
+  if (shown !== path) closeAll(); // what was opened of the former view while this one was fetched
+  shown = path;
   main.replaceChildren(element);
   document.title = `${main.querySelector("h1").firstChild.textContent} · Clients API`;
   if (element.className !== "list") scrollTo(0, 0);
@@ -66,11 +68,11 @@ function signIn(sentence = "") {
   const box = form([{ name: "key", label: "API key", kind: "password", required: true }], { label: "Open", save });
   box.querySelector(".whole").textContent = sentence;
   main.replaceChildren(h("section.welcome", h("h1", "Your clients"),
-    h("p", page.login === "host" ? "Log in to the application that this page is part of, or use an API key."
-      : "Use an API key: the one that the first start has printed, or another."),
-    box, h("p.hint", "It is sent to this server only, and forgotten when this tab is closed."),
+    page.login === "yes" && h("p", "Log in to the application that this page is part of."),
+    page.keys === "yes" && [h("p", "Use an API key: the one that the first start has printed, or another."),
+      box, h("p.hint", "It is sent to this server only, and forgotten when this tab is closed.")],
     has("docs") && h("a", { href: `${page.base}/docs` }, "API documentation")));
-  box.elements.key.focus();
+  main.querySelector("[name=key]")?.focus();
 }
 
 /** Find out what may be done here, and begin. */
@@ -152,5 +154,5 @@ addEventListener("unhandledrejection", (event) => {
 });
 
 history.scrollRestoration = "manual"; // the list knows where it was
-if (hasKey() || page.login === "host") enter().catch(() => isKnown() || signIn());
+if (hasKey() || page.login === "yes") enter().catch(() => isKnown() || signIn());
 else signIn();

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import flask
 
 from clients_api.models import CustomField
-from clients_api.schemas.base import Schema
+from clients_api.schemas.base import Schema, cleaned, trimmed
 from clients_api.schemas.custom_field import read_values
 from clients_api.schemas.fields import sentence
 from clients_api.web.errors import unprocessable
@@ -89,6 +89,22 @@ class Loader:
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
+
+    def take(
+        self, path: dict[str, Any], query: Mapping[str, Any], body: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values of parameters that were given in Python.
+
+        Raises Refused for what is wrong with them, unknown ones too, and NotFound.
+        """
+        params = {name: trimmed(value) for name, value in query.items()}
+        given = {name: cleaned(value) for name, value in body.items()}
+        filters = self._read(self._query, params, filters=True) if params else Loaded({}, {}, [])
+        values = self._read(self._body, given) if self._takes_body else Loaded({}, {}, [])
+        unknown = refuse([*filters.ignored, *values.ignored])
+        if errors := {**filters.errors, **values.errors, **unknown}:
+            raise unprocessable(self._all_errors(path, errors, values.values))
+        return filters.values, values.values
 
     def sent(self, request: Any) -> bytes:
         """Return what tells a body from all others: its bytes, or a digest of a file.
