@@ -137,7 +137,7 @@ def test_a_person_does_all_there_is_to_do(
 
 
 def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> None:
-    make_client(server, "Around", tags=["first", "second"])
+    client = make_client(server, "Around", tags=["first", "second"])
     page = open_page("/api/console")
     enter(page, server.key)
 
@@ -173,7 +173,7 @@ def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> No
     page.find("[name=type]").send_keys("dropdown")
     page.click("dialog .primary")
     page.find(".line", "Basic, Plus")
-    page.go("#/clients/1")
+    page.go(f"#/clients/{client['id']}")
     page.find("main h1", "Around")
     page.click(".tools button", "Edit")
     page.find("[name=client_custom_field_1]").send_keys("Plus")

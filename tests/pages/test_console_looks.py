@@ -103,6 +103,7 @@ def test_hostile_text_is_text_and_keeps_to_its_place(
     page = open_page("/")
     enter(page, filled.key)
     page.js("window.alert = () => document.body.append('ALERT')")
+    page.find(".rows .row")
     names = {link.text for link in page.all(".rows .name a")}
     assert {HOSTILE[0], HOSTILE[1], HOSTILE[6]} <= names
     heights = page.js(
