@@ -1,8 +1,30 @@
 """The routes: HTTP in, one call of a model, object out. One file for each resource."""
 
-from . import categories, clients, contacts, custom_fields, events, exchange, keys, tags, team
+from . import (
+    categories,
+    clients,
+    contacts,
+    custom_fields,
+    events,
+    exchange,
+    keys,
+    tags,
+    team,
+    webhooks,
+)
 
 BLUEPRINTS = tuple(
     module.blp
-    for module in (clients, exchange, contacts, categories, team, tags, custom_fields, keys, events)
+    for module in (
+        clients,
+        exchange,
+        contacts,
+        categories,
+        team,
+        tags,
+        custom_fields,
+        keys,
+        events,
+        webhooks,
+    )
 )

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import tomllib
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +14,11 @@ from urllib.parse import urlsplit
 
 from flask import Config
 
+from .mail.settings import check_sender, check_url
 from .models.engines import sqlite
-from .web.ratelimit import parse_rate
+from .web.ratelimit import check_rate
+from .webhooks.addresses import exemptions
+from .webhooks.signing import SHORTEST, check_key
 
 ENV = "CLIENTS_API"
 
@@ -82,13 +84,6 @@ def _database_url(value: Any) -> str:
     return value
 
 
-def _rate(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    parse_rate(value)
-    return value
-
-
 def _origins(value: Any) -> list[str]:
     if isinstance(value, str):
         value = [origin.strip() for origin in value.split(",") if origin.strip()]
@@ -109,29 +104,6 @@ def _public_url(value: Any) -> str:
         raise ValueError
     path = parts.path.strip("/") and _prefix(parts.path)
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _mail_url(value: Any) -> str:
-    parts = urlsplit(value if isinstance(value, str) else "")
-    if parts.scheme == "file" and parts.path and not parts.netloc:
-        return value
-    # What stands behind the host may be a password with a slash in it.
-    is_host_alone = not (parts.path.strip("/") or parts.query or parts.fragment)
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0 and is_host_alone:
-        return value
-    raise ValueError
-
-
-def _sender(value: Any) -> str:
-    # RFC 5322: some characters need quotes, and control characters may not be at all.
-    atoms = r"[^\s\x00-\x1f\x7f@<>()\[\],;:\\\"]+"
-    name = r'[^@<>"]*|\s*"(?:[^"\\]|\\.)*"\s*'
-    form = f"{atoms}@{atoms}|(?:{name})<{atoms}@{atoms}>"
-    if not isinstance(value, str) or not re.fullmatch(form, value):
-        raise ValueError
-    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in value):
-        raise ValueError
-    return value
 
 
 SETTINGS: dict[str, Setting] = {
@@ -166,7 +138,7 @@ SETTINGS: dict[str, Setting] = {
     "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
     "RATELIMIT_DEFAULT": Setting(
         "1200 per minute",
-        _rate,
+        check_rate,
         "a rate such as 1200 per minute",
         "Calls with a valid key, per key; without one, per address, a tenth of it.",
     ),
@@ -185,21 +157,30 @@ SETTINGS: dict[str, Setting] = {
     ),
     "MAIL_URL": Setting(
         "file://<instance>/mail",
-        _mail_url,
+        check_url,
         "file:///folder, smtp://[user:password@]host[:port] or smtps://…",
         "Where mail goes; a folder gets `.eml` files.",
     ),
     "MAIL_FROM": Setting(
         "clients@localhost",
-        _sender,
+        check_sender,
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
-    "CONSOLE_ENABLED": Setting(
-        True, _flag, "true or false", "Whether the console is served, at `/` and `/api/console`."
+    "CONSOLE_ENABLED": Setting(True, _flag, "true or false", "Whether `/console` is served."),
+    "DOCS_ENABLED": Setting(True, _flag, "true or false", "Whether `/docs` is served."),
+    "WEBHOOK_HOSTS": Setting(
+        [],
+        exemptions,
+        "a list of hosts such as n8n.lan or 192.168.1.5:5678, separated by commas",
+        "Where webhooks may lead besides public addresses, as `host` or `host:port`; also by http.",
     ),
-    "DOCS_ENABLED": Setting(
-        True, _flag, "true or false", "Whether the documentation page is served."
+    "SECRET_KEY": Setting(
+        "file://<instance>/clients-api-secret-key",
+        check_key,
+        f"at least {SHORTEST} characters, or file:// and the path of a file that has them",
+        "What secrets of webhooks are derived from; a file is made at first need, for its owner "
+        "alone.",
     ),
     "EVENTS_KEPT_DAYS": Setting(
         90,
@@ -231,7 +212,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-SECRETIVE = frozenset({"DATABASE_URL", "MAIL_URL"})  # whose values may have a password in them
+SECRETIVE = frozenset(
+    {"DATABASE_URL", "MAIL_URL", "SECRET_KEY"}
+)  # whose values may have a password in them
 
 
 def instance_folder() -> Path:
@@ -308,6 +291,8 @@ def _shown(name: str, value: Any) -> str:
 
     Since it is bad, nobody knows where in it that is: `smtp://user:secret` lacks its `@host`.
     """
+    if name == "SECRET_KEY":
+        return "not one" if isinstance(value, str) else f"a {type(value).__name__}"
     if name not in SECRETIVE:
         return re.sub(r":.*@", ":***@", repr(value), flags=re.DOTALL)
     if not isinstance(value, str):

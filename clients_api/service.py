@@ -66,7 +66,7 @@ class Service(flask.Flask):
         self.announcer = Announcer(self)
         self.database.events_days = settings["EVENTS_KEPT_DAYS"]
         self.database.trash_days = settings["TRASH_KEPT_DAYS"]
-        self.database.on_commit = self.announcer
+        self.database.on_commit.append(self.announcer)
         if proxies := settings["TRUSTED_PROXIES"]:
             # As Flask's manual says.
             self.wsgi_app = _believing(self.wsgi_app, proxies)  # type: ignore[method-assign]

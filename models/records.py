@@ -12,6 +12,7 @@ from .mail import Mail
 from .tag import ClientTag, Tag
 from .team import TeamMember
 from .user import User
+from .webhook import Webhook
 
 __all__ = [
     "ApiKey",
@@ -29,4 +30,5 @@ __all__ = [
     "Tag",
     "TeamMember",
     "User",
+    "Webhook",
 ]

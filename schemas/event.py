@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,20 +10,20 @@ import orjson
 from marshmallow import fields
 
 from clients_api.models import events
-from clients_api.models.events import Position
-from clients_api.models.events.reading import ANY
 
 from .base import AnswerSchema, Computed, Group, QuerySchema, Schema, moment, text
 from .category import CategorySchema
 from .client import ClientSchema
 from .contact import ContactSchema
 from .custom_field import CustomFieldSchema
-from .fields import Array, Choice, Id, Integer, String, Timestamp
+from .fields import Array, Choice, Id, Integer, Timestamp
 from .fields.flags import Flag
+from .fields.log import EventPosition, EventType
 from .key import KeySchema
 from .metadata import told
 from .tag import ClientTagSchema
 from .team import TeamMemberSchema
+from .webhook import WebhookSchema
 
 SCHEMAS: dict[str, type[Schema]] = {
     events.CLIENT: ClientSchema,
@@ -34,6 +33,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     events.TAG: ClientTagSchema,
     events.CUSTOM_FIELD: CustomFieldSchema,
     events.KEY: KeySchema,
+    events.WEBHOOK: WebhookSchema,
 }
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 
@@ -142,35 +142,6 @@ class UndoQuerySchema(QuerySchema):
     )
 
 
-class EventPosition(String):
-    """A position in the log."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", value)
-        if not found:
-            raise self.make_error("format")
-        return Position(int(found[1]), found[2])
-
-
-class FeedStart(EventPosition):
-    """A position in the log; empty for the oldest event that is kept, `now` for none yet."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return value if value in ("", "now") else super()._deserialize(value, attr, data, **kwargs)
-
-
-class EventType(String):
-    """The type of an event, either part of which may be `*`."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        object, _, action = value.partition(".")
-        if object not in (*events.OBJECTS, ANY) or action not in (*events.ACTIONS, ANY):
-            raise self.make_error("choice")
-        return object, action
-
-
 class HistoryQuerySchema(QuerySchema):
     """Which events of a client are wanted."""
 
@@ -196,11 +167,12 @@ class EventListQuerySchema(HistoryQuerySchema):
 
     descending = False
 
-    after = FeedStart(
+    after = EventPosition(
+        words=("", "now"),
         metadata=told(
             "A position; empty for the oldest event that is kept, `now` for none, only `meta`.",
             "1042-9f3a21c4",
-        )
+        ),
     )
     object = Choice(events.OBJECTS, metadata=told("Only changes of this kind of record."))
     object_id = Integer(metadata=told("Only changes of records with this id."))

@@ -23,6 +23,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
+from receivers import Receiver
 from werkzeug.test import TestResponse
 
 from clients_api import create_app
@@ -439,3 +440,17 @@ def listen() -> Iterator[Callable[..., int]]:
         listener.close()
     for connection in connections:
         connection.close()
+
+
+@pytest.fixture
+def receive() -> Iterator[Callable[..., Receiver]]:
+    """Start receivers of webhooks; what is given says how each answers."""
+    started: list[Receiver] = []
+
+    def start(*args: Any, **options: Any) -> Receiver:
+        started.append(Receiver(*args, **options))
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        receiver.stop()

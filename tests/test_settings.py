@@ -124,6 +124,18 @@ CASES = {
         ("Acme Ltd <crm@acme.example>", "Acme Ltd <crm@acme.example>"),
         ["nobody", "a@b@c", "a b@c", "a@b\nBcc: x@y", "", "7", "a@b, c@d <e@f>", "A <a@b> B"],
     ),
+    "WEBHOOK_HOSTS": (
+        [],
+        ('["N8N.lan", "[::1]:99"]', ["n8n.lan", "[::1]:99"]),
+        ("192.168.1.5:5678, n8n.lan", ["192.168.1.5:5678", "n8n.lan"]),
+        ["http://n8n.lan", "n8n.lan/x", "a@b", "n8n.lan:0", "n8n.lan:x", "*", "7.1", "a b", "7"],
+    ),
+    "SECRET_KEY": (
+        "file://<instance>/clients-api-secret-key",
+        ('"a key of enough characters"', "a key of enough characters"),
+        ("file:///run/secrets/clients", "file:///run/secrets/clients"),
+        ["", "secret", "file://secret/relative", "7", "null", "true", "[]"],
+    ),
     "EVENTS_KEPT_DAYS": (90, ("7", 7), ("0", 0), ["-1", "1.5", "a week", "", "36501"]),
     "TRASH_KEPT_DAYS": (30, ("7", 7), ("0", 0), ["-1", "1.5", "a month", "", "36501"]),
     "LOG_FORMAT": ("text", ('"json"', "json"), ("JSON", "json"), ["xml", "", "7", "null"]),

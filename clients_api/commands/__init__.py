@@ -15,4 +15,5 @@ PLACES = {  # of each command, by its name
     "serve": "clients_api.commands.serving:serve",
     "tidy": "clients_api.commands.events:tidy",
     "undo": "clients_api.commands.events:undo",
+    "webhooks": "clients_api.commands.webhooks:webhooks",
 }

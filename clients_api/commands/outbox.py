@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from clients_api.mail.delivery import alone, deliver
+from clients_api.mail.delivery import MAIL, deliver
 from clients_api.models import Mail
+from clients_api.models.engines.locks import alone
 from clients_api.models.mail import STATUSES
 from clients_api.service import Service
 
@@ -42,7 +43,7 @@ def list_mail(app: Service, status: str | None) -> None:
 @with_database
 def deliver_mail(app: Service, not_due_too: bool, retry_failed: bool) -> None:
     """Deliver the mail that is due, now and in the foreground."""
-    with alone(app.database, wait=True):
+    with alone(app.database, MAIL, wait=True):
         if retry_failed:
             Mail.retry_failed()
         ids = Mail.pending_ids() if not_due_too else Mail.due_ids()

@@ -44,6 +44,8 @@ class Settings(TypedDict, total=False):
     mail_from: str
     console_enabled: bool
     docs_enabled: bool
+    webhook_hosts: list[str] | str
+    secret_key: str
     log_format: str
     log_level: str
     sqlite_synchronous: str

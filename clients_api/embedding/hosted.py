@@ -12,16 +12,18 @@ import flask
 
 from clients_api.mail.deliverer import Deliverer
 from clients_api.models.mail import queued
+from clients_api.models.webhook import delivery
 from clients_api.service import Service, register
 from clients_api.web.auth import HostAuthenticator, HostLogin
+from clients_api.webhooks.sender import Sender
 
 from .users import Users
 
 
 class Embedded(Service):
-    """A service in a process that is not ours: it sees to its own mail.
+    """A service in a process that is not ours: it sees to its own mail and webhooks.
 
-    A host that is being tested (Flask's TESTING) gets no thread for it, and no mail is sent.
+    A host that is being tested (Flask's TESTING) gets no threads for them, and nothing is sent.
     """
 
     migrating_command = "flask clients-api migrate"
@@ -37,7 +39,7 @@ class Embedded(Service):
         super().__init__(settings, instance)
         self._host = host
         self.announcer.sender = host
-        self._deliverer: Deliverer | None = None
+        self._deliverers: tuple[Deliverer | Sender, ...] = ()
         self._beginning = threading.Lock()
         self._delivered = False  # before this process began to fork
         self.takes_keys = keys
@@ -50,6 +52,8 @@ class Embedded(Service):
         super().begin()
         atexit.register(self.close)
         queued.connect(self._on_queued, sender=self.database)
+        if self._on_commit not in self.database.on_commit:
+            self.database.on_commit.append(self._on_commit)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         answer = super().wsgi_app(environ, start_response)
@@ -60,31 +64,38 @@ class Embedded(Service):
     def _on_queued(self, database: Any) -> None:
         self._deliver()
 
+    def _on_commit(self, written: Any) -> None:
+        if not self._deliverers and delivery.any_active():
+            self._deliver()
+
     def _deliver(self) -> None:
-        """Begin to deliver mail: with the first request, or where a session has queued some.
+        """Begin to deliver: with the first request, or where a session has left something to do.
 
         Not sooner: a server may fork between making the application and its first request, and
         not all take care of threads (uWSGI).
         """
-        if self._deliverer is None and not self._host.testing:
+        if not self._deliverers and not self._host.testing:
             with self._beginning:
-                if self._deliverer is None:
-                    self._deliverer = Deliverer(self.database, self.config, self.prepare)
-                    self._deliverer.start()
+                if not self._deliverers:
+                    given = self.database, self.config, self.prepare
+                    made = Deliverer(*given), Sender(*given)
+                    for deliverer in made:
+                        deliverer.start()
+                    self._deliverers = made
 
     def close(self) -> None:
-        """Stop to deliver mail, and close the database; whoever uses it again opens it again."""
+        """Stop to deliver, and close the database; whoever uses it again opens it again."""
         self.leave_to_parent()
         self._rest()
         self.database.close_all()
         self._is_prepared = False
 
     def _rest(self) -> bool:
-        """Stop to deliver mail; tell whether any was delivered."""
-        deliverer, self._deliverer = self._deliverer, None
-        if deliverer is not None:
+        """Stop to deliver; tell whether anything was delivered."""
+        deliverers, self._deliverers = self._deliverers, ()
+        for deliverer in deliverers:
             deliverer.stop()
-        return deliverer is not None
+        return bool(deliverers)
 
     def before_fork(self) -> bool:
         """Leave nothing under way in this process; tell whether a child may use the database."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from clients_api.models import Mail
 from clients_api.models.engines.current import using
+from clients_api.models.engines.locks import alone
 from clients_api.models.engines.sqlite import Database
 from clients_api.models.forgetting.tidying import tidy
 from clients_api.models.mail import queued
@@ -91,9 +92,9 @@ class Deliverer:
 
     def _deliver_due(self) -> None:
         # Late: most processes never have mail, and what writes and sends it takes a megabyte.
-        from .delivery import alone, deliver
+        from .delivery import MAIL, deliver
 
-        with alone(self._database) as is_alone:
+        with alone(self._database, MAIL) as is_alone:
             if is_alone:
                 for id, refusal in deliver(self._settings, self._due_ids()):
                     if refusal is None:

@@ -14,6 +14,7 @@ from clients_api.models.engines import sqlite
 from clients_api.models.engines.current import using
 from clients_api.models.queries.prepared import compose_all
 from clients_api.service import Service
+from clients_api.webhooks.sender import Sender
 
 ENDS = {signal.SIGTERM, signal.SIGQUIT}
 
@@ -57,7 +58,7 @@ def log_as_ours(name: str) -> None:
 
 
 def begin(app: Service, threads: int) -> Callable[[], None]:
-    """Make a new process ready to serve and let it deliver mail; return what is to end it.
+    """Make a new process ready to serve, and to deliver mail and webhooks; return what ends it.
 
     In: how many threads it has to answer with.
     """
@@ -65,9 +66,12 @@ def begin(app: Service, threads: int) -> Callable[[], None]:
     app.after_fork()
     app.database.on_stale = _renew
     deliverer = Deliverer(app.database, app.config, app.prepare)
+    sender = Sender(app.database, app.config, app.prepare)
     deliverer.start()
+    sender.start()
 
     def end() -> None:
+        sender.stop()
         deliverer.stop()
         app.database.close_all()
 

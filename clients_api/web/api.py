@@ -88,20 +88,29 @@ class Blueprint(flask_smorest.Blueprint):
         *,
         location: str = "body",
         rules: Callable[..., Mapping[str, str]] | None = None,
+        checks: Callable[..., Mapping[str, str]] | None = None,
     ) -> Callable[[Any], Any]:
         """Say which schema loads the query string or the body: the view's `query` or `body`.
 
         In: `rules`, which returns of some of the body's values the rules that they break as far
-        as the database knows, so that they can be told together with the schema's.
+        as the database knows, so that they can be told together with the schema's; `checks`, which
+        does the same with what takes time and needs no database, before the transaction begins.
         """
 
         def decorator(view: Any) -> Any:
             setattr(view, f"_{location}", schema)
             if rules is not None:
                 view._rules = rules
+            if checks is not None:
+                view._checks = checks
             return view
 
         return decorator
+
+    def without_transaction(self, view: Any) -> Any:
+        """Say that a view changes nothing here and takes its time, so that none waits for it."""
+        view._without_transaction = True
+        return view
 
     def file(self, *media_types: str) -> Callable[[Any], Any]:
         """Say that the body is a file of one of these types: the view's `body` holds its bytes.

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from clients_api.models.engines import migrating, sqlite
 from clients_api.models.errors import BadFile, Conflict, Gone, NotFound
+from clients_api.webhooks.signing import NoSecretKey
 
 from . import current_app, request
 
@@ -108,6 +109,9 @@ def _refusal(error: Exception) -> Refused:
         case sqlite.DatabaseUnusable():
             log.error("%s", error)
             return _unavailable("The database can't be used.")
+        case NoSecretKey():
+            log.error("%s", error)
+            return _unavailable("The key that secrets are derived from can't be read.")
         case _ if sqlite.is_busy(error):
             return _unavailable("The database is busy.")
         case _ if sqlite.is_full(error):

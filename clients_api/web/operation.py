@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import flask
@@ -104,10 +104,12 @@ class Operation(OperationDocs):
         self.takes_body = "body" in parameters
         self.takes_caller = "caller" in parameters
         self.file_types: tuple[str, ...] = getattr(view, "_file_types", ())
+        self.without_transaction = hasattr(view, "_without_transaction")
         self._loader = Loader(
             self.query,
             self.body,
             rules=getattr(view, "_rules", None),
+            checks=getattr(view, "_checks", None),
             find=resource.find if self.has_record else None,
             file_types=self.file_types,
             writes=self.writes,
@@ -139,7 +141,9 @@ class Operation(OperationDocs):
     def _writing(self, app: Any, request: Any) -> Iterator[None]:
         # A file has come a long way, and is rare: it may wait where others are sent away.
         patiently = bool(self.file_types)
-        writing = app.database.writing(patiently=patiently, kept=not request.is_trial)
+        writing: AbstractContextManager[None] = nullcontext()
+        if request.is_trial or not self.without_transaction:
+            writing = app.database.writing(patiently=patiently, kept=not request.is_trial)
         with acting(request.caller.actor, request.id), writing:
             yield
 

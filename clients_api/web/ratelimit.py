@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import time
+from typing import Any
 
 from .errors import Refused
 
@@ -32,6 +33,14 @@ def parse_rate(text: str) -> tuple[int, int]:
     if rate is None or rate["unit"] not in _SECONDS:
         raise ValueError(f"{text!r} is no rate")
     return int(rate["amount"]), int(rate["count"] or 1) * _SECONDS[rate["unit"]]
+
+
+def check_rate(value: Any) -> str:
+    """Return RATELIMIT_DEFAULT. Raises ValueError for what is no rate."""
+    if not isinstance(value, str):
+        raise ValueError
+    parse_rate(value)
+    return value
 
 
 class Windows:

@@ -63,7 +63,7 @@ class Database(peewee.SqliteDatabase):
         self.on_stale: Callable[[], None] | None = None  # called once, where somebody can renew it
         self.trash_days = 30  # for which deletions can be undone
         self.events_days = 90  # for which events are kept; 0: for ever
-        self.on_commit: Callable[[Any], None] | None = None  # told what events were written
+        self.on_commit: list[Callable[[Any], None]] = []  # told what events were written
         super().__init__(
             str(path),
             timeout=BUSY_SECONDS,
@@ -155,8 +155,9 @@ class Database(peewee.SqliteDatabase):
         finally:
             self._of_thread.written = None
             self.turns.end()
-        if kept and written.first is not None and self.on_commit is not None:
-            self.on_commit(written)  # not sooner: whoever hears of it may want to write
+        if kept and written.first is not None:
+            for told in tuple(self.on_commit):  # not sooner: whoever hears of it may want to write
+                told(written)
 
     @contextmanager
     def part(self) -> Iterator[None]:

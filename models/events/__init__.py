@@ -28,7 +28,7 @@ ACTIONS = ("created", "updated", "deleted", "merged", "restored", "migrated", "r
 
 # What follows from an event's time, and from what other records are.
 _NOT_TOLD = frozenset(("updated", "count", "users_count", "last_used"))
-_JSON = frozenset(("tags", "options"))  # which the database hands over as JSON text
+_JSON = frozenset(("tags", "options", "types"))  # which the database hands over as JSON text
 _draw_nonce = random.SystemRandom().getrandbits
 
 Changes = Mapping[str, list[Any]]  # [before, after] by column

@@ -99,12 +99,15 @@ def has_history(client_id: int) -> bool:
     return _of_client.one(client_id) is not None
 
 
-def _known(position: Position) -> Position:
+def is_known(position: Position) -> bool:
+    """Tell whether all events after a position are kept."""
     if position == START:
-        is_known = _oldest.scalar() in (None, 1)
-    else:
-        is_known = _nonce.scalar(position.id) == position.nonce
-    if not is_known:
+        return _oldest.scalar() in (None, 1)
+    return _nonce.scalar(position.id) == position.nonce
+
+
+def _known(position: Position) -> Position:
+    if not is_known(position):
         raise Gone(
             "Events after this position are not known. "
             "Read everything again, then follow from there."

@@ -14,6 +14,7 @@ from clients_api.models.idempotency import Idempotency
 from clients_api.models.mail import Mail
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.user import User
+from clients_api.models.webhook import delivery
 
 AT_ONCE = 1000  # rows that one transaction forgets: others write in between
 NAMELESS = {
@@ -71,7 +72,7 @@ def _events_before(days: int) -> int:
 
     They are looked at from the oldest on, as long as there are such: times follow ids but for where
     a clock was set. The newest stays, so that ids go on from there, and positions can be told from
-    another log's.
+    another log's. A webhook that still waits for one of them is disabled, and says so.
     """
     before, newest = _ago(days), Event.last_id()
     total, last = 0, 0
@@ -81,6 +82,7 @@ def _events_before(days: int) -> int:
         if not old:
             return total
         with database.obj.writing(patiently=True):
+            delivery.overtake(old[-1])
             for id in old:
                 Event.delete_row(id)
         total += len(old)

@@ -41,6 +41,7 @@ MESSAGES = {
     "taken": "The {field} has already been taken.",
     "name_taken": "A category with this name already exists.",
     "format": "The {field} format is invalid.",
+    "address": "The {field} must be an https address of a public host.",
     "cursor": "The selected {field} is invalid.",
     "twice": "The {field} may be given only once.",
     "unknown": "The {field} parameter is not known here.",

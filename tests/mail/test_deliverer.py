@@ -33,11 +33,12 @@ from postbox import (
 from clients_api import create_app
 from clients_api.mail import transports
 from clients_api.mail.deliverer import POLL_SECONDS
-from clients_api.mail.delivery import alone
+from clients_api.mail.delivery import MAIL
 from clients_api.mail.message import SUBJECT
 from clients_api.models import Mail
 from clients_api.models.base import timestamp
 from clients_api.models.engines.current import using
+from clients_api.models.engines.locks import alone
 
 # Who delivers
 
@@ -164,13 +165,13 @@ def test_whoever_delivers_is_alone_until_it_ends_or_dies(app):
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "locked\n"
-        with alone(app.database) as is_alone:
+        with alone(app.database, MAIL) as is_alone:
             assert not is_alone
         other.kill()
         other.wait()
-    with alone(app.database) as is_alone:
+    with alone(app.database, MAIL) as is_alone:
         assert is_alone
-        with alone(app.database) as is_alone:
+        with alone(app.database, MAIL) as is_alone:
             assert not is_alone
 
 
@@ -178,7 +179,7 @@ def test_delivery_by_hand_waits_for_whoever_delivers(app):
     queue(app)
     results: list[Result] = []
     by_hand = threading.Thread(target=lambda: results.append(outbox(app, "deliver")))
-    with alone(app.database):
+    with alone(app.database, MAIL):
         by_hand.start()
         time.sleep(0.2)
         assert results == []

@@ -16,10 +16,11 @@ from postbox import Inbox, deliver_due, mails, make_deliverer, queue, wait_for
 
 from clients_api.commands.cli import cli
 from clients_api.mail import transports
-from clients_api.mail.delivery import alone
+from clients_api.mail.delivery import MAIL
 from clients_api.models import Mail
 from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
+from clients_api.models.engines.locks import alone
 from clients_api.service import Service
 
 # How long a server may take
@@ -148,11 +149,11 @@ def test_root_gives_away_no_file_that_was_not_its_own_or_has_other_names(app, tm
     other.touch()
     lock = Path(f"{app.database.database}-mail.lock")
     os.link(other, lock)
-    with alone(app.database):
+    with alone(app.database, MAIL):
         assert other.stat().st_uid == 0
     lock.unlink()
     lock.symlink_to(other)
-    with pytest.raises(OSError, match="delete the file"), alone(app.database):
+    with pytest.raises(OSError, match="delete the file"), alone(app.database, MAIL):
         pass
     assert other.stat().st_uid == 0
 
@@ -163,7 +164,7 @@ def test_a_lock_of_another_user_is_made_anew(app, caplog):
     lock.touch(mode=0)
 
     def deliver() -> bool:
-        with alone(app.database) as is_alone:
+        with alone(app.database, MAIL) as is_alone:
             return is_alone
 
     assert heeding_modes(deliver)

@@ -310,6 +310,21 @@ def call_keys(call):
     return call("POST", "/keys", {"name": "n", "scope": "read"})["data"]["key"]
 
 
+def call_webhooks(call):
+    """Make all calls of webhooks."""
+    call("POST", "/webhooks", {"url": "https://127.0.0.1/"})  # 422
+    call("POST", "/webhooks", {"url": "https://n8n.example/hook"})
+    webhook = call("POST", "/webhooks", {"url": "https://n8n.example/hook", "types": ["tag.*"]})
+    path = f"/webhooks/{webhook['data']['id']}"
+    call("PATCH", path, {"types": ["client.*"], "position": "oldest"})
+    call("PATCH", path, {"position": "x"})  # 422
+    call("POST", f"{path}/rotate")
+    call("POST", f"{path}/test")
+    call("GET", path)
+    call("GET", "/webhooks")
+    call("DELETE", path)
+
+
 def call_events(call, client):
     for query in ("", "?after=now", "?order=desc&type=client.*", "?after=9-00000000", "?limit=0"):
         call("GET", f"/events{query}")
@@ -332,6 +347,7 @@ def test_every_answer_is_as_documented(api, anonymous):
     client = call_clients(call)
     call_contacts(call, client)
     call_categories_and_team(call)
+    call_webhooks(call)
     call_events(call, client)
     call_tags_and_custom_fields(call)
     path = f"/clients/{client['id']}"

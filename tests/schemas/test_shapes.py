@@ -11,7 +11,17 @@ import pytest
 from marshmallow import fields
 
 from clients_api import blueprints
-from clients_api.models import Client, category, client, contact, custom_field, key, tag, team
+from clients_api.models import (
+    Client,
+    category,
+    client,
+    contact,
+    custom_field,
+    key,
+    tag,
+    team,
+    webhook,
+)
 from clients_api.models.engines.current import using
 from clients_api.models.events import reading
 from clients_api.models.queries.record import Record
@@ -25,6 +35,8 @@ from clients_api.schemas.exchange import ImportReportSchema
 from clients_api.schemas.key import CreatedKeySchema, KeySchema
 from clients_api.schemas.tag import ClientTagSchema
 from clients_api.schemas.team import TeamMemberSchema
+from clients_api.schemas.webhook import WebhookSchema, WebhookSecretSchema, WebhookTestSchema
+from clients_api.webhooks import testing
 
 SHAPES = {
     ClientSchema: client.reader.columns,
@@ -36,6 +48,9 @@ SHAPES = {
     KeySchema: key.reader.columns,
     CreatedKeySchema: (*key.reader.columns, "key"),
     EventSchema: reading.reader.columns,
+    WebhookSchema: webhook.reader.columns,
+    WebhookSecretSchema: (*webhook.reader.columns, "secret"),
+    WebhookTestSchema: testing.COLUMNS,
     DeletedRecordSchema: ("id",),
 }
 MADE_OF_NO_ROW = {Schema, ImportReportSchema, UndoneRecordSchema}

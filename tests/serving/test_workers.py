@@ -26,6 +26,7 @@ LATE = {
     "email.policy",
     "playhouse.migrations",
     "smtplib",
+    "standardwebhooks",
 }
 
 

@@ -21,6 +21,7 @@ NEEDED = {
     "custom-fields": {"title": "New", "type": "text"},
     "keys": {"name": "new"},
     "events": {},
+    "webhooks": {"url": "https://n8n.example/hook"},
 }
 ACTIONS = {
     "POST /contacts": {**NAMES, "email": "new@acme.example", "clientid": 1},
@@ -41,8 +42,9 @@ RECORDS = {
     "tags": "1",
     "custom-fields": "1",
     "keys": "2",
+    "webhooks": "1",
 }
-UNEQUAL = {"created", "updated", "last_used", "revoked", "due", "hash", "prefix"}
+UNEQUAL = {"created", "updated", "last_used", "revoked", "due", "hash", "prefix", "epoch"}
 TABLES = (
     "client",
     "user",
@@ -54,6 +56,7 @@ TABLES = (
     "custom_value",
     "api_key",
     "mail",
+    "webhook",
 )
 
 
@@ -67,6 +70,7 @@ def world(app, api, make_client, make_contact):
     api.post("/team", {**NAMES, "email": "sam@crm.example", "role_id": 3})
     api.put("/categories/3/team", {"users": [3]})
     api.post("/keys", {"name": "second", "scope": "read"})
+    api.post("/webhooks", NEEDED["webhooks"])
     api.put("/clients/1/status", {"status": "suspended"})
     event = api.get("/events?order=desc&limit=1").get_json()["data"][0]
     RECORDS["events"] = str(event["id"])  # which the call that undoes it is about

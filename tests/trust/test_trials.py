@@ -30,7 +30,7 @@ def alike(value: Any, dry: Any) -> bool:
         if dry is not None and not (isinstance(dry, dict) and value.keys() == dry.keys()):
             return False
         return all(
-            name in ("created", "updated", "key", "prefix", "secret")
+            name in ("created", "updated", "key", "prefix", "secret", "ms", "error")
             or (name in ("id", "slug", "position") and dry[name] is None)
             or alike(inner, dry[name])
             for name, inner in value.items()

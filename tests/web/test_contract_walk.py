@@ -25,6 +25,7 @@ SCOPES = {
     "keys": ("admin", "admin"),
     "events": ("read", "write"),
     "metrics": ("admin", "admin"),
+    "webhooks": ("admin", "admin"),
 }
 RANK = {"read": 0, "write": 1, "admin": 2}
 READING = {"GET", "HEAD"}

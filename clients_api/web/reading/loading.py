@@ -31,7 +31,8 @@ class Loader:
     """Loads the parameters of an operation.
 
     In: the schemas of the query string and of the body; `rules`, which returns of some of the
-    body's values the rules that they break as far as the database knows; `find`, which raises
+    body's values the rules that they break as far as the database knows, and `checks`, which does
+    so with what needs no database and takes time; `find`, which raises
     NotFound for an id of no record, where the path has one; the types of the file that the body
     is, if it is one; whether there may be a body, and whether anybody looks at it; whether a
     parameter that is none is always refused.
@@ -43,6 +44,7 @@ class Loader:
         body: Schema,
         *,
         rules: Callable[..., Mapping[str, str]] | None,
+        checks: Callable[..., Mapping[str, str]] | None,
         find: Callable[[int | None], Any] | None,
         file_types: tuple[str, ...],
         writes: bool,
@@ -52,6 +54,7 @@ class Loader:
         self._query = query
         self._body = body
         self._rules = rules
+        self._checks = checks
         self._find = find
         self._file_types = file_types
         self._writes = writes
@@ -86,6 +89,8 @@ class Loader:
             ignored.append("page")
         errors = {**query.errors, **body.errors, **twice}
         errors |= refuse(ignored) if self._is_strict else ignore(request, ignored)
+        if self._checks is not None:
+            errors = self._broken(self._checks, body.values) | errors
         if errors:
             raise unprocessable(self._all_errors(path, errors, body.values))
         return query.values, body.values
@@ -147,11 +152,15 @@ class Loader:
             self._find(path["id"])
         if self._rules is None:
             return errors
-        names = inspect.signature(self._rules).parameters
-        known = {name: body[name] for name in names if name in body}
-        if "but" in names:
-            known["but"] = path.get("id")
-        return self._body.sentences(self._rules(**known)) | errors
+        return self._broken(self._rules, {"but": path.get("id"), **body}) | errors
+
+    def _broken(
+        self, rules: Callable[..., Mapping[str, str]], values: Mapping[str, Any]
+    ) -> dict[str, list[str]]:
+        """Return the sentences for what `rules` says of those of the values that it takes."""
+        names = inspect.signature(rules).parameters
+        known = {name: values[name] for name in names if name in values}
+        return self._body.sentences(rules(**known))
 
 
 def ignore(request: Any, names: list[str]) -> dict[str, list[str]]:
