@@ -174,7 +174,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterat
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("pages"), RATELIMIT_ENABLED="false")
+    settings = {"RATELIMIT_ENABLED": "false", "WEBHOOK_HOSTS": "127.0.0.1"}
+    server = Server(tmp_path_factory.mktemp("pages"), **settings)
     yield server
     server.stop()
 

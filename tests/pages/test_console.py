@@ -193,6 +193,33 @@ def test_a_person_arranges_what_is_around(server: Server, open_page: Open) -> No
     page.check("status of 409")
 
 
+def test_a_webhook_shows_its_secret_once_and_what_came_of_it(
+    server: Server, open_page: Open
+) -> None:
+    page = open_page("/#/webhooks")
+    enter_at(page, server.key, "Webhooks")
+    page.click(".tools .primary")
+    page.fill(url="http://127.0.0.1:9/nobody", types="client.*\ntag.merged")
+    page.click("dialog .primary")
+    secret = page.wait(lambda: page.find("dialog input[readonly]").get_attribute("value"))
+    assert secret.startswith("whsec_")
+    page.click("dialog .icon")
+    page.find(".line", "client.*, tag.merged")
+    (made,) = call(server, "GET", "/webhooks")
+    assert made["types"] == ["client.*", "tag.merged"]
+    make_client(server, "Told to nobody")
+    page.click(".quick button", "Test")
+    page.wait(lambda: len(page.find("#toast").text) > 10)
+    page.wait(lambda: call(server, "GET", "/webhooks")[0]["last"])
+    page.driver.refresh()
+    page.find(".line", "1 behind")
+    assert secret not in page.js("return document.documentElement.outerHTML")
+    page.click(".quick button", "Delete")
+    page.click("dialog .danger")
+    page.find(".empty", "There is no webhook yet.")
+    page.check()
+
+
 def test_what_was_done_can_be_taken_back(server: Server, open_page: Open) -> None:
     client = make_client(server, "Taken back", tags=["kept tag"])
     path = f"/clients/{client['id']}"

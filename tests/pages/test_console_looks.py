@@ -36,6 +36,9 @@ VIEWS = (
     ("#/team", "h1", ".primary"),
     ("#/custom-fields", ".line", ".primary"),
     ("#/keys", ".line", ".primary"),
+    ("#/webhooks", "h1", ".primary"),
+    ("#/history", ".events li", None),
+    ("#/trash", "h1", None),
     ("#/import", ".drop", None),
 )
 SMALL = """
