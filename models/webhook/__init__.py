@@ -102,7 +102,9 @@ class Webhook(BaseModel):
         elif webhook["is_overtaken"] and columns.get("status") == "active":
             raise Invalid(position="exists")
         moment = now()
-        cls.update_row(id, **columns, **AFRESH, updated=moment)
+        if columns := events.differing(webhook, columns):
+            columns["updated"] = moment
+        cls.update_row(id, **columns, **AFRESH)
         changed = cls.find(id)
         changes = events.updated(_shown(webhook), changed)
         events.write(events.WEBHOOK, "updated", id, changes, time=moment)

@@ -24,6 +24,7 @@ RECORDS = {
     "custom_field": (),
     "custom_value": (),
     "api_key": ("last_used",),
+    "webhook": ("tries", "refusals", "failing_since", "retry_at"),
 }
 # What changes no record: it reads, looks after files, serves, or forgets what was kept for a time.
 WITHOUT_CHANGES = {
@@ -34,6 +35,7 @@ COMMANDS: dict[str, list[str]] = {
     "import": ["import", "{file}"],
     "keys": ["keys", "create", "another"],
     "undo": ["undo", "{event}"],
+    "webhooks": ["webhooks", "replay", "1", "oldest"],
 }
 
 
