@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import orjson
@@ -134,7 +135,8 @@ def _canonical(error: NotFound) -> dict[str, str]:
     """Return the header that says where a client is that was merged (RFC 6596)."""
     if error.merged_into is None:
         return {}
-    path = f"{request.mount}{current_app.config['URL_PREFIX']}/clients/{error.merged_into}"
+    prefix = quote(current_app.config["URL_PREFIX"])
+    path = f"{request.mount}{prefix}/clients/{error.merged_into}"
     return {"Link": f'<{path}>; rel="canonical"'}
 
 
