@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import flask
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
@@ -27,6 +28,15 @@ from .web.reading import routing
 from .web.repeats import Repeats
 
 
+class _NoSessions(SessionInterface):
+    """Nobody has a session here: Flask would look for one in each request, and sign it."""
+
+    _none = NullSession()
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> NullSession:
+        return self._none
+
+
 class Service(flask.Flask):
     """The WSGI application.
 
@@ -37,6 +47,7 @@ class Service(flask.Flask):
     request_class = messages.Request
     response_class = messages.Response
     url_rule_class = Rule
+    session_interface = _NoSessions()
     database: sqlite.Database
     api: Api
     migrating_command = "clients-api migrate"
