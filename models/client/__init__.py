@@ -255,15 +255,18 @@ class Client(StoredClient):
         In: what it was, as far as it may have changed; and those columns that are to change. Where
         there is none, something else may have changed that it shows. Raises Invalid.
         """
-        if not columns and not events.updated(before, reader.find(id, before.columns)):
-            return cls.find(id)
         moment = now()
-        try:
-            cls.update_row(id, **columns, updated=moment)
-        except peewee.IntegrityError as error:
-            raise Invalid(category_id="exists") from error
+        if columns:
+            try:
+                cls.update_row(id, **columns, updated=moment)
+            except peewee.IntegrityError as error:
+                raise Invalid(category_id="exists") from error
         client = cls.find(id)
-        cls._tell("updated", id, events.updated(before, client), moment)
+        changes = events.updated(before, client)
+        if changes and not columns:
+            cls.update_row(id, updated=moment)
+            client = client.but(updated=moment)
+        cls._tell("updated", id, changes, moment)
         return client
 
 
