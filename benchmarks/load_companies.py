@@ -1,5 +1,7 @@
 """Load real companies and universities over HTTP, change them, and find every one again.
 
+The companies come once more, written in other ways, and are found to be duplicates.
+
 Prints how long each step took. Exits 1 if a single request fails or a single count is off.
 """
 
@@ -11,6 +13,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from .caller import Caller, Failed
 from .server import running
 
 PAGE = 100
+LEGAL_FORMS = ("Inc.", "Incorporated", "Corp", "plc", "Co.", "Corporation", "Company", "Ltd.")
+FOUND_SHARE = 0.95  # of companies that are there twice, at least
 SORTS = ("client_company_name", "client_status", "client_created", "client_updated")
 Row = dict[str, Any]
 
@@ -71,6 +76,51 @@ def load(caller: Caller, companies: list[Row], universities: list[Row]) -> None:
                     caller.expect(f"places off in the walk {how}", seen == ordered, True)
                 caller.expect(f"rows of the walk {how}", len(seen or ()), len(clients))
                 caller.expect(f"clients missing in the walk {how}", {*clients} - {*seen}, set())
+    with caller.step("misspelt companies"):
+        rows = [(caller, misspelt_company(n, row)) for n, row in enumerate(companies)]
+        twins = caller.each(create_client, rows)
+    with caller.step("duplicates by name"):
+        find_duplicates(caller, clients, twins)
+
+
+def find_duplicates(caller: Caller, clients: list[int], twins: list[int]) -> None:
+    """Look for each company's twin, and for companies that only look like one.
+
+    In: the ids of companies and of all others behind them; those of the twins, in their order.
+    """
+    groups = [{client["id"] for client in group["clients"]} for group in duplicates(caller)]
+    companies = clients[: len(twins)]
+    found = sum(
+        any({*pair} <= group for group in groups) for pair in zip(companies, twins, strict=True)
+    )
+    caller.expect("enough twins found", found >= FOUND_SHARE * len(twins), True)
+    false = [group & {*companies} for group in groups if len(group & {*companies}) > 1]
+    caller.expect("companies taken for another", false, [])
+    others = {*clients[len(twins) :]}
+    alike = sum(len(group & others) > 1 for group in groups)
+    click.echo(f"{found} of {len(twins)} twins found, {alike} groups of universities alike")
+
+
+def duplicates(caller: Caller) -> Iterator[Row]:
+    """Return the groups of clients of one name, page after page."""
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = caller.get("/clients/duplicates", by="name", limit=PAGE, cursor=cursor)
+        yield from answer["data"]
+        cursor = answer["meta"]["next_cursor"]
+
+
+def misspelt_company(number: int, row: Row) -> Row:
+    """Make the body of a client that is a company once more, written in another way."""
+    name = re.sub(rf",? ({'|'.join(map(re.escape, LEGAL_FORMS))})$", "", row["Security"])
+    name = f"{name}{(' ', ', ')[number % 2]}{LEGAL_FORMS[number % len(LEGAL_FORMS)]}"
+    spell = (str.upper, str.lower, lambda text: re.sub(r"[^\w\s]", " ", text))[number % 3]
+    return {
+        "first_name": "Twin",
+        "last_name": row["Symbol"],
+        "email": f"twin@{row['Symbol'].lower()}.example",
+        "client_company_name": spell(name).strip(),
+    }
 
 
 def company(row: Row, categories: dict[str, int]) -> Row:

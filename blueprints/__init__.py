@@ -5,6 +5,7 @@ from . import (
     clients,
     contacts,
     custom_fields,
+    duplicates,
     events,
     exchange,
     keys,
@@ -17,6 +18,7 @@ BLUEPRINTS = tuple(
     module.blp
     for module in (
         clients,
+        duplicates,
         exchange,
         contacts,
         categories,

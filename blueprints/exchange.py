@@ -12,6 +12,7 @@ from clients_api.files import exporting, importing
 from clients_api.files.formats import FORMATS, MEDIA_TYPES, by_suffix
 from clients_api.files.rows import Rules
 from clients_api.models import Client
+from clients_api.models.events import Position
 from clients_api.models.queries.record import Record
 from clients_api.schemas.base import Schema
 from clients_api.schemas.client import ClientSchema
@@ -40,12 +41,15 @@ def export_clients(query):
     """Export clients as a file."""
     form = query.pop("format", "csv")
     how = {name: query.pop(name, False) for name in ("contacts", "bom", "raw")}
+    positions: list[Position] = []
+    how["begun"] = positions.append
     parts = exporting.export(current_app.database, Client.matching(**query), form, **how)
     # With the first part here, an error of the database still gets an answer of its own.
     body = itertools.chain([next(parts)], parts)
     response = flask.Response(body, content_type=f"{FORMATS[form].media_type}; charset=utf-8")
     name = f"{'contacts' if how['contacts'] else 'clients'}.{form}"
     response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Event-Position"] = str(positions[0])
     response.call_on_close(parts.close)
     return response
 

@@ -167,6 +167,8 @@ SETTINGS: dict[str, Setting] = {
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
+    "CONSOLE_ENABLED": Setting(True, _flag, "true or false", "Whether `/console` is served."),
+    "DOCS_ENABLED": Setting(True, _flag, "true or false", "Whether `/docs` is served."),
     "WEBHOOK_HOSTS": Setting(
         [],
         exemptions,

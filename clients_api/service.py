@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import flask
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
@@ -28,6 +29,15 @@ from .web.reading import routing
 from .web.repeats import Repeats
 
 
+class _NoSessions(SessionInterface):
+    """Nobody has a session here: Flask would look for one in each request, and sign it."""
+
+    _none = NullSession()
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> NullSession:
+        return self._none
+
+
 class Service(flask.Flask):
     """The WSGI application.
 
@@ -38,11 +48,13 @@ class Service(flask.Flask):
     request_class = messages.Request
     response_class = messages.Response
     url_rule_class = Rule
+    session_interface = _NoSessions()
     database: Engine
     api: Api
     migrating_command = "clients-api migrate"
     takes_keys = True
     metrics: metrics.Metrics | None = None
+    demo_key = ""  # of `clients-api dev`, which its console fills in
 
     def __init__(self, settings: Mapping[str, Any], instance: Path) -> None:
         super().__init__(
@@ -142,20 +154,31 @@ class Service(flask.Flask):
         raise error
 
     def _is_preflight(self, request: messages.Request) -> bool:
-        return "Origin" in request.headers and bool(self.config["CORS_ORIGINS"])
+        # As the Fetch standard tells one: a page of our own origin sends Origin with it too.
+        is_one = "Access-Control-Request-Method" in request.headers and "Origin" in request.headers
+        return is_one and bool(self.config["CORS_ORIGINS"])
 
     def _options(self, request: messages.Request, error: Exception) -> Exception:
         # A preflight comes without a key (Fetch standard); flask-cors adds what it may be told.
         # Where it fails, a browser keeps from its page how the call itself would be answered: so
         # it succeeds for a path that is none as well.
         if not self._is_preflight(request):
-            self.admit(request, "read")
+            caller = self.admit(request, "read")
             if not isinstance(error, MethodNotAllowed):
                 return error
+            error = self._open_to(caller, request, error)
         methods = "OPTIONS"
         if isinstance(error, MethodNotAllowed):
             methods = errors.allowed_methods(error)
         return errors.Refused(200, f"Allowed methods: {methods}.", headers={"Allow": methods})
+
+    def _open_to(self, caller: Caller, request: Any, error: MethodNotAllowed) -> MethodNotAllowed:
+        """Leave those methods of a path that the caller's scope allows (RFC 9110, 10.2.1)."""
+        match = self.create_url_adapter(request).match  # type: ignore[union-attr]
+        views = {m: self.view_functions[match(method=m)[0]] for m in error.valid_methods or ()}
+        return MethodNotAllowed(
+            [m for m, view in views.items() if caller.may(getattr(view, "scope", "read"))]
+        )
 
     def process_response(self, response: Any) -> messages.Response:
         response = super().process_response(response)
@@ -229,6 +252,10 @@ def register(app: Service) -> None:
         app.metrics = metrics.Metrics(prefix)
         api.register_blueprint(METRICS)
     app.register_blueprint(pages.about, url_prefix=prefix)
+    if app.config["DOCS_ENABLED"]:
+        app.register_blueprint(pages.docs, url_prefix=prefix)
+    if app.config["CONSOLE_ENABLED"]:
+        app.register_blueprint(pages.console, url_prefix=prefix)
     app.register_error_handler(Exception, errors.answer)
     if app.config["CORS_ORIGINS"]:
         from flask_cors import CORS

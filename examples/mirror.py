@@ -24,7 +24,7 @@ class Mirror:
         while more:
             url = f"{self.url}/events?limit=1000&after={self.position}"
             request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.key}"})
-            with urllib.request.urlopen(request) as response:
+            with urllib.request.urlopen(request) as response:  # nosec B310 # who calls says where
                 page = json.load(response)
             for event in page["data"]:
                 self.apply(event)

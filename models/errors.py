@@ -10,10 +10,14 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is no such record; `noun` is what a person calls it: client, contact, category…"""
+    """There is no such record; `noun` is what a person calls it: client, contact, category…
 
-    def __init__(self, noun: str) -> None:
+    In: also the id of the record that it was merged into, where it was.
+    """
+
+    def __init__(self, noun: str, merged_into: int | None = None) -> None:
         super().__init__(f"The {noun} could not be found.")
+        self.merged_into = merged_into
 
 
 class Conflict(DomainError):

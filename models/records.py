@@ -3,6 +3,7 @@
 from .assignment import CategoryUser
 from .category import Category
 from .client import Client, ClientTotal
+from .client.stored import ClientMerged
 from .contact import Contact
 from .custom_field import CustomField, CustomValue
 from .events import Event
@@ -19,6 +20,7 @@ __all__ = [
     "Category",
     "CategoryUser",
     "Client",
+    "ClientMerged",
     "ClientTag",
     "ClientTotal",
     "Contact",

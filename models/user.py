@@ -19,6 +19,7 @@ from .engines.current import database
 from .errors import Invalid
 from .events.kept import keep
 from .queries.folding import address_key, fold, plain
+from .queries.matchkeys import domain_match
 from .queries.prepared import prepared
 from .queries.words import person_details
 
@@ -50,6 +51,7 @@ class User(BaseModel):
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
     words = peewee.TextField(null=True)
+    domain_match = peewee.TextField(null=True)
 
     @classmethod
     def add(
@@ -123,7 +125,7 @@ class User(BaseModel):
         type, before = _state(id)
         (row,) = cls.rows("id", id)
         moment = now()
-        gone = {"email_key": None, "words": None, "account_owner": "no"}
+        gone = dict.fromkeys(("email_key", "domain_match", "words")) | {"account_owner": "no"}
         cls.update_row(id, status="deleted", **gone, updated=moment)
         events.affect(contacts=int(type != "team"))
         changes = events.deleted(_told(id, type, before))
@@ -165,10 +167,12 @@ SHOWN = (
 
 def _keys(shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is made of a user's columns for those who search and compare."""
+    key = address_key(shown["email"])
     return {
         "first_name_key": plain(shown["first_name"]),
         "last_name_key": plain(shown["last_name"]),
-        "email_key": address_key(shown["email"]),
+        "email_key": key,
+        "domain_match": domain_match(key),
         "words": person_details(*(shown[name] for name in DETAILS)),
     }
 

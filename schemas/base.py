@@ -54,6 +54,18 @@ class Computed(fields.Field):
         return self.make(*(obj[column] for column in self.columns))
 
 
+class Rows(fields.List):
+    """Other records, which a record holds as rows of `columns`."""
+
+    def __init__(self, schema: type[Schema], columns: tuple[str, ...], **kwargs: Any) -> None:
+        self.schema = schema
+        self.columns = columns
+        super().__init__(fields.Nested(schema), **kwargs)
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return [self.schema().dump(dict(zip(self.columns, row, strict=True))) for row in value]
+
+
 class Included(fields.List):
     """Other records that a call adds where it is asked to (`?include=`), and that no row holds."""
 
@@ -76,8 +88,10 @@ class Schema(ma.Schema):
         # What a call can't take is reported by name (web/reading/loading.py), not refused here.
         unknown = ma.EXCLUDE
 
-    # Whether the custom fields that are defined now are parameters as well.
+    # Whether the custom fields that are defined now are parameters as well, and whether those that
+    # each client must have have to be given.
     takes_custom_fields = False
+    requires_custom_fields = True
 
     @functools.cached_property
     def parameters(self) -> dict[str, fields.Field]:
@@ -197,6 +211,9 @@ def _expression(
             namespace[f"make_{name}"] = field.make
             arguments = ", ".join(f"row[{columns.index(column)}]" for column in field.columns)
             value = f"make_{name}({arguments})"
+        elif isinstance(field, Rows):
+            namespace[f"make_{name}"] = shape(field.schema, field.columns)
+            value = f"[make_{name}(r) for r in row[{columns.index(field.attribute or name)}]]"
         else:
             value = f"row[{columns.index(field.attribute or name)}]"
         if isinstance(field, JSONText):

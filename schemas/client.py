@@ -196,8 +196,8 @@ def tag_titles(**kwargs) -> Array:
     return Array(Title(max=TAG_LENGTH), max_items=MOST_PER_CLIENT, unique=fold, **kwargs)
 
 
-class TagFilter(Array):
-    """Titles that a client must have. No client has a blank one, so it is no reason to list all."""
+class Wanted(Array):
+    """Values that are looked for. No record has a blank one, so it is no reason to list all."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if None in value:
@@ -277,7 +277,7 @@ ClientListQuerySchema = list_query(
             "acme london",
         ),
     ),
-    tag=TagFilter(
+    tag=Wanted(
         String(max=TAG_LENGTH),
         metadata=told("Repeatable; a client must have all.", ["priority"]),
     ),

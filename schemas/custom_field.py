@@ -93,13 +93,23 @@ def _example(definition: Definition) -> Any:
 
 
 def read_values(
-    definitions: Iterable[Definition], params: Mapping[str, Any], *, filters: bool = False
+    definitions: Iterable[Definition],
+    params: Mapping[str, Any],
+    *,
+    filters: bool = False,
+    partial: bool = False,
 ) -> tuple[dict[int, Any], dict[str, list[str]]]:
-    """Load the values of custom fields; return them by the field's id, and the errors by name."""
+    """Load the values of custom fields; return them by the field's id, and the errors by name.
+
+    In: the fields and what was given; whether the values are `filters`; and whether, being
+    `partial`, they may be left out where the field is required.
+    """
     values: dict[int, Any] = {}
     errors: dict[str, list[str]] = {}
     for definition in definitions:
         given = params.get(definition.name, ma.missing)
+        if partial and given is ma.missing:
+            continue
         try:
             value = value_field(definition, required=False if filters else None).deserialize(given)
         except ma.ValidationError as error:

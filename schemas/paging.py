@@ -14,13 +14,12 @@ from .metadata import told
 LIMIT_MAX = 100
 
 
-class PageQuerySchema(QuerySchema):
-    """Which page of a list is wanted."""
+class CursorQuerySchema(QuerySchema):
+    """Which page of a list is wanted that has no numbers of pages."""
 
     default_sort: ClassVar[str]
     default_order: ClassVar[str]
 
-    page = Integer(min=1, metadata=told("Number of the page, from 1.", 1))
     limit = Integer(
         min=1,
         metadata=told(f"Records a page; above {LIMIT_MAX} it is {LIMIT_MAX}.", 25),
@@ -32,6 +31,12 @@ class PageQuerySchema(QuerySchema):
             "",
         ),
     )
+
+
+class PageQuerySchema(CursorQuerySchema):
+    """Which page of a list is wanted."""
+
+    page = Integer(min=1, metadata=told("Number of the page, from 1.", 1))
     order = Choice(("asc", "desc"), metadata=told("Direction of the sort."))
 
 

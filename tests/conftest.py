@@ -33,7 +33,7 @@ from clients_api.models.engines import migrating
 from clients_api.models.engines.current import using
 from clients_api.service import Service
 
-pytest_plugins = ["hosts"]  # fixtures of a room: its other helpers are imported by name
+pytest_plugins = ["browser", "hosts"]  # fixtures of rooms: other helpers are imported by name
 
 ROOT = Path(__file__).parents[1]
 SERVE = [sys.executable, "-m", "clients_api", "serve"]

@@ -48,9 +48,12 @@ def load(tmp_path):
 def test_all_rows_are_loaded_into_a_server_of_its_own_and_found_again(load):
     run = load()
     assert (run.returncode, run.stderr) == (0, "")
-    *_, companies, contacts, owners, _, universities, search, bare, pages, cursors, everything = (
-        line.split() for line in run.stdout.splitlines()
+    lines = run.stdout.splitlines()
+    assert lines[0] == "3 of 3 twins found, 0 groups of universities alike"
+    *_, companies, contacts, owners, _, universities, search, bare, pages, cursors = (
+        line.split() for line in lines[1:-3]
     )
+    twins, alike, everything = (line.split() for line in lines[-3:])
     assert companies[0] == "companies"
     # Three rows, and the counts of two categories, each asked for twice.
     assert companies[-3:-1] == ["7", "0"]
@@ -60,6 +63,8 @@ def test_all_rows_are_loaded_into_a_server_of_its_own_and_found_again(load):
     assert search[-3:-1] == ["3", "0"]
     assert bare[-3:-1] == ["3", "0"]  # those with letters beyond ASCII
     assert pages[-3:-1] == cursors[-3:-1] == ["8", "0"]
+    assert twins[-3:-1] == ["3", "0"]
+    assert alike[-3:-1] == ["1", "0"]
     assert everything[0] == "all"
     assert everything[-2] == "0"
 

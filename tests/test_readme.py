@@ -76,7 +76,7 @@ def served(app: Flask) -> dict[str, set[str]]:
     """Return the methods of every path under the prefix."""
     found: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/api/") and not rule.endpoint.startswith("about.file"):
+        if rule.rule.startswith("/api/") and not rule.endpoint.endswith("_file"):
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/api"))
             found.setdefault(path, set()).update(rule.methods - {"HEAD", "OPTIONS"})
     return found

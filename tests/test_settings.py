@@ -87,6 +87,10 @@ CASES = {
         ("false", False),
         ["maybe", "2", "", "null", "[]"],
     ),
+    **{
+        name: (True, ("false", False), ("off", False), ["maybe", "2", "", "null", "[]"])
+        for name in ("CONSOLE_ENABLED", "DOCS_ENABLED")
+    },
     "RATELIMIT_DEFAULT": (
         "1200 per minute",
         ('"10 per second"', "10 per second"),

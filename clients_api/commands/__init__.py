@@ -5,6 +5,7 @@ PLACES = {  # of each command, by its name
     "check": "clients_api.commands.upkeep:check",
     "copy": "clients_api.commands.copying:copy",
     "dev": "clients_api.commands.dev:dev",
+    "duplicates": "clients_api.commands.duplicates:duplicates",
     "export": "clients_api.commands.files:export",
     "history": "clients_api.commands.events:history",
     "import": "clients_api.commands.files:import_",

@@ -98,6 +98,7 @@ def _greet(base: str, clients: int, seed: int, place: str) -> None:
     what = f"{clients} demo client{'s' if clients != 1 else ''} (seed {seed})"
     click.echo(
         f"{what} in a database {place}.\n\n"
+        f"  Console        {base}/console\n"
         f"  API            {base}\n"
         f"  Documentation  {base}/docs\n"
         f"  Key            {demo.KEY}\n\n"
@@ -161,6 +162,7 @@ def run(fd: int) -> None:
     from clients_api.serving import gunicorn
 
     app = create_app()
+    app.demo_key = demo.KEY
     set_up_logging(app.config["LOG_LEVEL"], app.config["LOG_FORMAT"])
     gunicorn.run(app, bind=f"fd://{fd}", workers=1)
 

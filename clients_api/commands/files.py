@@ -146,14 +146,14 @@ def export(
     selection = Client.matching(**given)
     length = Contact.matching().total() if contacts else selection.total()
     count = 0
-    with _writing(file) as stream, _bar(length, sys.stderr.isatty()) as advance:
+    with writing(file) as stream, _bar(length, sys.stderr.isatty()) as advance:
 
         def written(more: int) -> None:
             nonlocal count
             count += more
             advance(more)
 
-        how = {"contacts": contacts, "bom": bom, "raw": raw}
+        how: dict[str, Any] = {"contacts": contacts, "bom": bom, "raw": raw}
         for part in exporting.export(app.database, selection, form, written, **how):
             stream.write(part)
     click.echo(f"{count} exported", err=file == "-")
@@ -194,7 +194,7 @@ def _reading(file: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _writing(file: str) -> Iterator[BinaryIO]:
+def writing(file: str) -> Iterator[BinaryIO]:
     """Open a file that takes its name when it is complete; what is no file is written as it is.
 
     A new one is for its owner alone, and one that replaces another is for whom that was.

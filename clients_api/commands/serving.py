@@ -127,7 +127,9 @@ def _greet(app: Service, bind: str) -> None:
     base = f"http://localhost{prefix}" if is_file else f"http://{bind}{prefix}"
     place = f" of the socket {bind.removeprefix('unix:')}" if is_file else ""
     click.echo(f"It serves the database {app.database.shown}.")
-    click.echo(f"The API is at {base}{place}, its documentation at {base}/docs.")
+    pages = (("CONSOLE_ENABLED", "console", "console"), ("DOCS_ENABLED", "documentation", "docs"))
+    told = [f", its {what} at {base}/{path}" for flag, what, path in pages if app.config[flag]]
+    click.echo(f"The API is at {base}{place}{''.join(told)}.")
     with using(app.database):
         if not ApiKey.any():
             with app.database.writing():

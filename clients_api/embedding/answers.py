@@ -106,6 +106,24 @@ class Client(TypedDict):
     contacts: NotRequired[list[Contact]]
 
 
+class Duplicate(TypedDict):
+    """A client that may be another one too."""
+
+    id: int
+    company_name: str
+    dates: Dates
+
+
+class Duplicates(TypedDict):
+    """Clients that may be one, since they have something in common."""
+
+    by: Literal["vat", "name", "phone", "domain"]
+    value: str
+    strength: Literal["strong", "weak"]
+    count: int
+    clients: list[Duplicate]
+
+
 class Category(TypedDict):
     """A category, with the numbers of its clients and of the team members who look after it."""
 

@@ -42,6 +42,8 @@ class Settings(TypedDict, total=False):
     cors_origins: list[str] | str
     mail_url: str
     mail_from: str
+    console_enabled: bool
+    docs_enabled: bool
     webhook_hosts: list[str] | str
     secret_key: str
     log_format: str

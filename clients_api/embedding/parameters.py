@@ -73,6 +73,19 @@ class ClientChange(ClientDetails, total=False):
     client_company_name: Required[str]
 
 
+class ClientMerge(ClientDetails, total=False):
+    """What wins over what any of the clients has that become one."""
+
+    client_company_name: str
+
+
+class DuplicateFilters(TypedDict, total=False):
+    """Which groups of clients that may be one; a filter that is None is none."""
+
+    by: Titles | None
+    client_id: int | None
+
+
 class ContactFilters(TypedDict, total=False):
     """Which contacts, and in what order; a filter that is None is none."""
 

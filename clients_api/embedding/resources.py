@@ -57,6 +57,17 @@ class Records(Generic[Record]):
         return self._calls.page(self._name, {**self._filters, **place})
 
 
+class Groups(Records[Record]):
+    """Groups of records, not yet read, of which nobody knows how many there are."""
+
+    def __iter__(self) -> Iterator[Record]:
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.page(limit=AT_ONCE, cursor=cursor)
+            yield from page["data"]
+            cursor = page["meta"]["next_cursor"]
+
+
 class Resource:
     """The calls for one kind of record, in a session."""
 
@@ -112,6 +123,21 @@ class Clients(Resource):
     def change_owner(self, id: int, owner: int) -> answers.Client:
         """Make one of a client's users its account owner. Raises NotFound and Invalid."""
         return self._do("set_client_owner", {"id": id}, body={"owner": owner})
+
+    def duplicates(
+        self, **filters: Unpack[parameters.DuplicateFilters]
+    ) -> Groups[answers.Duplicates]:
+        """Return groups of clients that may be one. Raises Invalid."""
+        return Groups(self._calls, "list_duplicates", dict(filters))
+
+    def merge(
+        self, id: int, sources: Ids, **values: Unpack[parameters.ClientMerge]
+    ) -> answers.Client:
+        """Merge other clients into one, which is returned with its contacts.
+
+        Raises NotFound and Invalid.
+        """
+        return self._do("merge_clients", {"id": id}, body={"from": sources, **values})
 
 
 class Contacts(Resource):

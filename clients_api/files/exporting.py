@@ -12,6 +12,7 @@ from clients_api.models import Contact, CustomField
 from clients_api.models.contact import reader as contact_reader
 from clients_api.models.engines.current import using
 from clients_api.models.engines.engine import Engine
+from clients_api.models.events import Position
 from clients_api.models.queries.selection import Selection
 
 from .columns import COLUMNS, CONTACT_COLUMNS
@@ -26,13 +27,15 @@ def export(
     form: str,
     written: Callable[[int], None] = lambda count: None,
     *,
+    begun: Callable[[Position], None] = lambda position: None,
     contacts: bool = False,
     bom: bool = False,
     raw: bool = False,
 ) -> Generator[bytes]:
     """Yield the clients of a selection as a file of the format `form`, in one snapshot.
 
-    In: `written` is told the number of records of each part; `contacts`, whether to yield the
+    In: `written` is told the number of records of each part; `begun` the place in the log of
+    events that the snapshot is of, with the first part; `contacts`, whether to yield the
     users of these clients instead; `bom`, whether to begin with a byte order mark, by which Excel
     knows UTF-8; `raw`, whether to leave cells that a spreadsheet would run as they are.
     """
@@ -41,6 +44,7 @@ def export(
         with using(db):
             custom = [definition.name for definition in CustomField.definitions()]
             rows = selection.stream()
+            begun(Position.newest())
         columns = [*CONTACT_COLUMNS] if contacts else [*COLUMNS, *custom]
         yield (codecs.BOM_UTF8 if bom else b"") + head(columns, raw=raw)
         if contacts:

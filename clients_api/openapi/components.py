@@ -46,7 +46,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Link": {
-        "description": "The addresses of other pages (RFC 8288): first, prev, next, last.",
+        "description": "The addresses of other pages (RFC 8288): first, prev, next, last; of a "
+        "client that was merged, canonical, that of the one which holds what it was.",
         "schema": {"type": "string"},
     },
     "Event-Position": {
@@ -77,6 +78,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 # Headers of errors, by status.
 ERROR_HEADERS = {
     401: "WWW-Authenticate",
+    404: "Link",
     405: "Allow",
     415: "Accept-Encoding",
     429: "Retry-After",

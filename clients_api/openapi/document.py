@@ -64,7 +64,7 @@ class MessageAnswerSchema(AnswerSchema):
 
 
 def document_pages(app: flask.Flask, spec: Any) -> None:
-    """Describe what is no resource: the OpenAPI file, the documentation page and the checks."""
+    """Describe what is no resource: the OpenAPI file, the pages that are served, the checks."""
     text = {"text/html": {"schema": {"type": "string"}}}
     document = {JSON: {"schema": {"type": "object"}}}
     message = {
@@ -74,18 +74,21 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
     refused = {str(n): {"$ref": f"#/components/responses/{ERRORS[n][0]}"} for n in (400, 422)}
     unready = {"503": {"$ref": "#/components/responses/ServiceUnavailable"}}
     pages: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
-        ("openapi_json", "This document.", document, {}),
-        ("docs", "The interactive documentation page.", text, {}),
-        ("health", "Say that the process is up.", message, {}),
-        ("ready", "Say that the database answers and is migrated.", message, unready),
+        ("about.openapi_json", "This document.", document, {}),
+        ("docs.docs", "The interactive documentation page.", text, {}),
+        ("console.console", "The page to look at clients with, and to change them.", text, {}),
+        ("about.health", "Say that the process is up.", message, {}),
+        ("about.ready", "Say that the database answers and is migrated.", message, unready),
     )
     spec.tag({"name": "service", "description": "What the service says of itself, to anybody."})
-    for name, summary, content, more in pages:
+    for endpoint, summary, content, more in pages:
+        if endpoint not in app.view_functions:
+            continue  # is switched off
         operation = {
             "tags": ["service"],
             "summary": summary,
             "description": "Needs no key.",
-            "operationId": name,
+            "operationId": endpoint.partition(".")[2],
             "security": [],
             "parameters": ["Prefer"],
             "responses": {
@@ -94,7 +97,7 @@ def document_pages(app: flask.Flask, spec: Any) -> None:
                 **more,
             },
         }
-        (rule,) = app.url_map.iter_rules(f"about.{name}")
+        (rule,) = app.url_map.iter_rules(endpoint)
         spec.path(rule=rule, operations={"get": operation})
 
 
@@ -129,7 +132,9 @@ def with_custom_fields(api: Any, definitions: Iterable[Definition]) -> dict[str,
         schemas[name]["required"] = sorted({*schemas[name].get("required", []), *required})
     prefix = api.url_prefix
     samples = {d.name: values[d.name]["example"] for d in definitions}
-    for method, path in (("post", ""), ("patch", "/{id}"), ("put", "/{id}")):
+    schemas["ClientMerge"]["properties"] |= values
+    bodies = (("post", ""), ("patch", "/{id}"), ("put", "/{id}"), ("post", "/{id}/merge"))
+    for method, path in bodies:
         operation = spec["paths"][f"{prefix}/clients{path}"][method]
         for media in operation["requestBody"]["content"].values():
             media["example"] = media["example"] | samples

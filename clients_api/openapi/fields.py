@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from clients_api.schemas.base import QuerySchema
+from clients_api.schemas.base import QuerySchema, Rows
 from clients_api.schemas.fields import (
     DECIMAL_LIMIT,
     INTEGER_MAX,
@@ -94,6 +94,8 @@ def example(fields: dict[str, ma.fields.Field]) -> dict[str, Any]:
     for name, field in fields.items():
         if isinstance(field, ma.fields.Nested):
             found[field.data_key or name] = example(field.schema.dump_fields)
+        elif isinstance(field, Rows):
+            found[field.data_key or name] = [example(field.schema().dump_fields)]
         elif "example" in field.metadata:
             found[field.data_key or name] = field.metadata["example"]
     return found

@@ -160,6 +160,8 @@ class OperationDocs:
             names.append("Location")
         if self.writes:
             names += ["Event-Position", "Dry-Run"]
+        if self.answer.media_types:
+            names.append("Event-Position")
         if self.method == "POST":
             names.append("Idempotency-Replayed")
         return {

@@ -43,7 +43,8 @@ class Answer(NamedTuple):
     many: bool = False
     feed: bool = False  # many, that are read on from a position
     location: bool = False  # of the new record, in the header
-    includes: Mapping[str, Include] = {}
+    includes: Mapping[str, Include] = {}  # where they are asked for
+    included: Mapping[str, Include] = {}  # always
     secret: tuple[str, ...] = ()  # members that are shown once, and not stored for repeats
     media_types: tuple[str, ...] = ()  # of the file that is answered in place of the envelope
 

@@ -24,7 +24,7 @@ class RecordId(BaseConverter):
     """The id of a record in a path. What can be no id is None, the id of no record."""
 
     # These are paths of their own, which answer a wrong method with 405.
-    regex = r"(?!(?:export|import)\Z)[^/]+"
+    regex = r"(?!(?:duplicates|export|import)\Z)[^/]+"
     part_isolating = True
 
     def to_python(self, value: str) -> int | None:

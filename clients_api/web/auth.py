@@ -50,6 +50,7 @@ class KeyAuthenticator:
     """Authenticates a request by its API key, and notes the key's use at most once a minute."""
 
     wanted = "A valid API key is required."
+    takes_keys = True
 
     def __init__(self) -> None:
         self._noted: dict[int, float] = {}
@@ -102,6 +103,7 @@ class HostAuthenticator:
         self._host = host
         self._authenticate = authenticate
         self._keys = KeyAuthenticator() if keys else None
+        self.takes_keys = keys
         self.wanted = "Please log in, or send a valid API key." if keys else "Please log in."
 
     def __call__(self, request: flask.Request) -> Caller | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import orjson
@@ -92,7 +93,7 @@ def _refusal(error: Exception) -> Refused:
         case Refused():
             return error
         case NotFound():
-            return Refused(HTTPStatus.NOT_FOUND, str(error))
+            return Refused(HTTPStatus.NOT_FOUND, str(error), headers=_canonical(error))
         case BadFile():
             return Refused(HTTPStatus.BAD_REQUEST, str(error))
         case Conflict():
@@ -135,6 +136,15 @@ def _troubled(trouble: Trouble, error: Exception) -> Refused:
         "The change could not be stored, and nothing was changed. "
         f"Please tell the operator. Request id: {_request_id()}.",
     )
+
+
+def _canonical(error: NotFound) -> dict[str, str]:
+    """Return the header that says where a client is that was merged (RFC 6596)."""
+    if error.merged_into is None:
+        return {}
+    prefix = quote(current_app.config["URL_PREFIX"])
+    path = f"{request.mount}{prefix}/clients/{error.merged_into}"
+    return {"Link": f'<{path}>; rel="canonical"'}
 
 
 def _http(error: HTTPException) -> Refused:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import flask
 from werkzeug.datastructures import Headers
 
-from . import log
+from . import current_app, log
 from .auth import Caller
 
 # Of every answer that does not say otherwise.
@@ -45,6 +45,15 @@ class Request(flask.Request):
         self.started = time.perf_counter()
         self.id = log.request_id(environ, lambda: secrets.token_hex(8))
         self.spools: list[BinaryIO] = []
+
+    @property
+    def mount(self) -> str:
+        """The path below which the service is reached, empty where there is none.
+
+        It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
+        """
+        public = current_app.config["PUBLIC_URL"]
+        return (urlsplit(public).path if public else "") or quote(self.script_root)
 
     def close(self) -> None:
         """Let go of what was kept for the request."""

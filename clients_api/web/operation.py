@@ -16,12 +16,11 @@ from clients_api.models.events import Position, acting
 from clients_api.models.events.reading import Feed
 from clients_api.models.queries.composing import Row
 from clients_api.models.queries.record import Record
-from clients_api.models.queries.selection import Selection
 from clients_api.openapi.operations import OperationDocs
 from clients_api.schemas.base import Schema, shape
 from clients_api.schemas.client import IncludeQuerySchema
 from clients_api.schemas.fields.flags import dry_run
-from clients_api.schemas.paging import PageQuerySchema
+from clients_api.schemas.paging import CursorQuerySchema
 
 from . import conditional, current_app, repeats
 from . import request as web_request
@@ -193,7 +192,7 @@ class Operation(OperationDocs):
             return self._answerer.other(call.request, result)
         if isinstance(result, Feed):
             return self._answerer.feed(call.request, result)
-        if isinstance(result, Selection):
+        if paging is not None:
             return self._answerer.list(call.request, result, paging, includes)
         return self._answerer.one(call.request, result, includes)
 
@@ -219,7 +218,7 @@ class Operation(OperationDocs):
         includes = self._included(call.query)
         arguments = dict(call.path)
         paging: Any = None
-        if isinstance(self.query, PageQuerySchema):
+        if isinstance(self.query, CursorQuerySchema):
             paging = Paging(type(self.query), call.query, call.app.config["PAGE_SIZE"])
         if self.takes_query:
             arguments["query"] = call.query
@@ -239,7 +238,8 @@ class Operation(OperationDocs):
 
     def _included(self, query: dict[str, Any]) -> dict[str, Include]:
         name = query.pop("include", None)
-        return {name: self.answer.includes[name]} if name else {}
+        included = {name: self.answer.includes[name]} if name else {}
+        return {**included, **self.answer.included}
 
     def _check_state(self, request: flask.Request, id: int | None) -> None:
         wanted = conditional.wanted_state(request)

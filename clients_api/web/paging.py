@@ -14,7 +14,7 @@ import orjson
 from clients_api.models.queries.composing import Row
 from clients_api.models.queries.selection import Selection
 from clients_api.schemas.fields import INTEGER_MAX
-from clients_api.schemas.paging import LIMIT_MAX, PageQuerySchema
+from clients_api.schemas.paging import LIMIT_MAX, CursorQuerySchema, PageQuerySchema
 
 _QUERY_SAFE = "%&=+-._~!$'()*,;:@/?[]"  # what a query string may hold as it is (RFC 3986), and []
 Link = tuple[str, int | str]  # the parameter that leads to a page, and its value
@@ -37,16 +37,18 @@ class Paging:
     """
 
     def __init__(
-        self, schema: type[PageQuerySchema], query: dict[str, Any], default_limit: int
+        self, schema: type[CursorQuerySchema], query: dict[str, Any], default_limit: int
     ) -> None:
         self.limit = min(query.pop("limit", None) or default_limit, LIMIT_MAX)
         self.number = query.pop("page", None) or 1
         self.cursor = query.pop("cursor", None)
+        if self.cursor is None and not issubclass(schema, PageQuerySchema):
+            self.cursor = ""
         self.sort = query.pop("sort", None) or schema.default_sort
         self._list = schema.__name__
         self.descending = (query.pop("order", None) or schema.default_order) == "desc"
 
-    def run(self, selection: Selection) -> Page:
+    def run(self, selection: Any) -> Page:
         """Read the page. Raises ValueError for a cursor that is damaged or of another list."""
         return self._by_number(selection) if self.cursor is None else self._by_cursor(selection)
 

@@ -21,7 +21,6 @@ from clients_api.models.events.kept import keep
 from clients_api.models.mail import Mail
 from clients_api.models.queries.folding import address_key, fold, plain
 from clients_api.models.queries.prepared import prepared
-from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.record import Record
 from clients_api.models.queries.selection import Selection
 from clients_api.models.queries.words import word_needles
@@ -30,7 +29,7 @@ from clients_api.models.user import User
 
 from . import deletion, ownership
 from .columns import OWNER_COLUMNS, client_columns, client_conditions, client_sorts, join_to_client
-from .stored import DETAILS, ClientTotal, StoredClient, default_name, words_of
+from .stored import DETAILS, ClientReader, ClientTotal, StoredClient, default_name, keys_of
 from .stored import NAME_LENGTH as NAME_LENGTH
 
 KEY_LENGTH = 3 * NAME_LENGTH  # of a folded name: folding makes three characters of one, at most
@@ -137,9 +136,8 @@ class Client(StoredClient):
 
     @classmethod
     def _add(cls, name: str, category_id: int, moment: str, **columns: Any) -> int:
-        columns |= {"company_name": name, "name_key": plain(name), "category_id": category_id}
-        columns["words"] = words_of(columns)
-        columns |= {"created": moment, "updated": moment}
+        columns |= {"company_name": name, "category_id": category_id}
+        columns |= keys_of(columns, {}) | {"created": moment, "updated": moment}
         return cls.insert_row(**{"status": "active", **columns})
 
     @classmethod
@@ -185,10 +183,7 @@ class Client(StoredClient):
         before = reader.find(id, tuple(names))
         if not events.differing(before, columns):
             columns = {}
-        if "company_name" in columns:
-            columns["name_key"] = plain(columns["company_name"])
-        if columns.keys() & set(DETAILS):
-            columns["words"] = words_of({**before, **columns})
+        columns |= keys_of(columns, before)
         CustomValue.assign(id, custom or {})
         return cls._changed(id, before, columns)
 
@@ -267,20 +262,23 @@ class Client(StoredClient):
         In: what it was, as far as it may have changed; and those columns that are to change. Where
         there is none, something else may have changed that it shows. Raises Invalid.
         """
-        if not columns and not events.updated(before, reader.find(id, before.columns)):
-            return cls.find(id)
         moment = now()
-        try:
-            with database.obj.attempt() if "category_id" in columns else nullcontext():
-                cls.update_row(id, **columns, updated=moment)
-        except peewee.IntegrityError as error:
-            raise Invalid(category_id="exists") from error
+        if columns:
+            try:
+                with database.obj.attempt() if "category_id" in columns else nullcontext():
+                    cls.update_row(id, **columns, updated=moment)
+            except peewee.IntegrityError as error:
+                raise Invalid(category_id="exists") from error
         client = cls.find(id)
-        cls._tell("updated", id, events.updated(before, client), moment)
+        changes = events.updated(before, client)
+        if changes and not columns:
+            cls.update_row(id, updated=moment)
+            client = client.but(updated=moment)
+        cls._tell("updated", id, changes, moment)
         return client
 
 
-reader = Reader(
+reader = ClientReader(
     "client",
     Client,
     client_columns(Client),

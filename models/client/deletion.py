@@ -8,11 +8,12 @@ from typing import Any
 from clients_api.models import events
 from clients_api.models.category import Category
 from clients_api.models.custom_field import CustomField, CustomValue
-from clients_api.models.queries.folding import plain
 from clients_api.models.queries.prepared import prepared
 from clients_api.models.queries.record import Record
 from clients_api.models.tag import ClientTag, Tag
 from clients_api.models.user import User
+
+from .stored import keys_of
 
 
 def rows_of(model: Any, client: Record) -> dict[str, Any]:
@@ -45,8 +46,7 @@ def insert(model: Any, kept: Mapping[str, Any], moment: str) -> int:
     category_id = row["category_id"]
     if not Category.exists(category_id):
         category_id = Category.default_id()
-    key = plain(row["company_name"])
-    model.insert_kept(row, category_id=category_id, name_key=key, updated=moment)
+    model.insert_kept(row, category_id=category_id, **keys_of(row, {}), updated=moment)
     for user in kept["users"]:
         User.restore(user)
     tags = kept["tags"]

@@ -1,4 +1,4 @@
-"""What is stored of clients, and how many there are."""
+"""What is stored of clients, how many there are, and what became of those that were merged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import peewee
 
 from clients_api.models.base import BaseModel
 from clients_api.models.category import Category
+from clients_api.models.errors import NotFound
+from clients_api.models.queries.folding import plain
+from clients_api.models.queries.matchkeys import client_match_keys
+from clients_api.models.queries.prepared import prepared
+from clients_api.models.queries.reader import Reader
 from clients_api.models.queries.words import details
 
 NAME_LENGTH = 150
@@ -40,6 +45,9 @@ class StoredClient(BaseModel):
     created = peewee.TextField(index=True)
     updated = peewee.TextField(index=True)
     words = peewee.TextField(null=True)
+    name_match = peewee.TextField(null=True)
+    vat_match = peewee.TextField(null=True)
+    phone_match = peewee.TextField(null=True)
 
     class Meta:
         indexes = tuple(
@@ -48,6 +56,53 @@ class StoredClient(BaseModel):
             for second in ("name_key", "status", "created", "updated")
             if first != second
         )
+
+
+class ClientMerged(BaseModel):
+    """Into which client another was merged, which is no more; there may be a chain of them."""
+
+    source_id = peewee.IntegerField(primary_key=True)
+    target_id = peewee.IntegerField(index=True)
+
+    @classmethod
+    def into(cls, id: int) -> int | None:
+        """Return the id of the client that holds what was merged; None for one that was not."""
+        found = None
+        while target := _target.scalar(id):
+            found = id = target
+        return found if found and _exists.one(found) else None
+
+    @classmethod
+    def sources(cls, id: int) -> list[int]:
+        """Return the ids of all clients that were merged into one, also by way of others."""
+        found = [id]
+        for target in found:
+            found += [source for (source,) in _sources.all(target)]
+        return found[1:]
+
+
+class ClientReader(Reader):
+    """Reads clients, and knows of one that was merged where it is now."""
+
+    def missing(self, id: int | None) -> NotFound:
+        return NotFound(self.noun, merged_into=id and ClientMerged.into(id))
+
+
+@prepared
+def _target(source_id):
+    return ClientMerged.select(ClientMerged.target_id).where(ClientMerged.source_id == source_id)
+
+
+@prepared
+def _sources(target_id):
+    return ClientMerged.select(ClientMerged.source_id).where(ClientMerged.target_id == target_id)
+
+
+@prepared
+def _exists(id):
+    # The model of clients is built on this module, so here the table stands for it.
+    clients = peewee.Table("client", ("id",))
+    return clients.select(clients.id).where(clients.id == id)
 
 
 class ClientTotal(BaseModel):
@@ -66,6 +121,15 @@ def default_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}"[:NAME_LENGTH].strip()
 
 
-def words_of(columns: Mapping[str, Any]) -> str | None:
-    """Return the words by which a client is found by its own columns."""
-    return details(*(columns.get(name) for name in DETAILS))
+def keys_of(columns: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is made of columns that change, for those who search and compare.
+
+    In: also what the client was `before`: at least its DETAILS, if one of these is to change.
+    """
+    keys: dict[str, Any] = {}
+    if "company_name" in columns:
+        keys["name_key"] = plain(columns["company_name"])
+    if columns.keys() & set(DETAILS):
+        new = {**before, **columns}
+        keys["words"] = details(*(new.get(name) for name in DETAILS))
+    return keys | client_match_keys({**columns, **keys})

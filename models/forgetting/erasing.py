@@ -15,6 +15,7 @@ import peewee
 
 from clients_api.models import events
 from clients_api.models.client import Client
+from clients_api.models.client.stored import ClientMerged
 from clients_api.models.contact import Contact
 from clients_api.models.engines.current import database
 from clients_api.models.errors import NotFound
@@ -34,12 +35,20 @@ _PLAIN |= {"category_name", "tags"}
 
 
 def client(id: int | None) -> Record:
-    """Erase a client and its users, also where it was deleted before. Raises NotFound."""
+    """Erase a client and its users, also where it was deleted before. Raises NotFound.
+
+    So are those that were merged into it, and the merge of it into another can't be undone.
+    """
     if id is None or not (Client.exists(id) or has_history(id)):
         raise NotFound("client")
     if Client.exists(id):
         Client.remove(id)
-    _erase(_of_client.all(id))
+    for erased in (id, *ClientMerged.sources(id)):
+        _erase(_of_client.all(erased))
+    for event_id, _, text in _of_client.all(ClientMerged.into(id)):
+        _, merged = _values(text).get("merged", (None, ()))
+        if id in merged:
+            EventUndo.delete_row(event_id)
     return _done(id)
 
 
@@ -120,9 +129,10 @@ def _rewrite(client_id: int, user_id: int | None, names: set[Any]) -> None:
             Event.update_row(event_id, changes=orjson.dumps(changes).decode())
         for row in EventUndo.rows("event_id", event_id):
             kept: dict[str, Any] = orjson.loads(zlib.decompress(row["data"]))
-            if "users" in kept and "client" in kept:
-                kept["users"] = [user for user in kept["users"] if user["id"] != user_id]
-                EventUndo.update_row(event_id, data=zlib.compress(orjson.dumps(kept)))
+            for rows in kept.get("sources", (kept,)):  # of a merge, or of one deletion
+                if "users" in rows and "client" in rows:
+                    rows["users"] = [user for user in rows["users"] if user["id"] != user_id]
+            EventUndo.update_row(event_id, data=zlib.compress(orjson.dumps(kept)))
 
 
 @prepared

@@ -23,8 +23,12 @@ class Reader(Composer):
         """
         row = None if id is None else self.by_id.one(id, only=only)
         if row is None:
-            raise NotFound(self.noun)
+            raise self.missing(id)
         return Record(only or self.columns, row)
+
+    def missing(self, id: int | None) -> NotFound:
+        """Make the error for an id of no record."""
+        return NotFound(self.noun)
 
     def select(self, conditions: Iterable[Condition] = ()) -> Selection:
         """Return the records that meet `conditions`, pairs of a filter's name and its values."""

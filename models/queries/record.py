@@ -21,6 +21,11 @@ class Record(Mapping[str, Any]):
         except ValueError:
             raise KeyError(name) from None
 
+    def but(self, **values: Any) -> Record:
+        """Return this record with other values in some columns."""
+        pairs = zip(self.columns, self.values_, strict=True)
+        return Record(self.columns, tuple(values.get(name, value) for name, value in pairs))
+
     def items(self) -> Any:  # what Mapping offers would look for each name anew
         return zip(self.columns, self.values_, strict=True)
 

@@ -1,6 +1,7 @@
 """Taking changes back: by an event, which is undone by what makes another one (contract: undo).
 
-`updates.py` gives members their former values, `deletions.py` brings back what was deleted.
+`updates.py` gives members their former values, `deletions.py` brings back what was deleted, and
+`merges.py` parts what became one client.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from clients_api.models import events
 from clients_api.models.errors import Conflict
 from clients_api.models.queries.record import Record
 
-from . import deletions, updates
+from . import deletions, merges, updates
 
 
 class Undone(NamedTuple):
@@ -29,7 +30,8 @@ _UNDOING: dict[tuple[str, str], Callable[[Record, Sequence[int]], tuple[Record, 
     **{(object, "deleted"): undo for object, undo in deletions.UNDOING.items()},
     (events.CATEGORY, "migrated"): updates.migrated,
     (events.TAG, "merged"): deletions.tag_merged,
-    (events.CLIENT, "restored"): deletions.again,
+    (events.CLIENT, "merged"): merges.merged,
+    (events.CLIENT, "restored"): merges.restored,
     **{(object, "created"): deletions.again for object in deletions.UNDOING},
 }
 

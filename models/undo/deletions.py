@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import peewee
@@ -12,6 +12,7 @@ from clients_api.models import events
 from clients_api.models.assignment import CategoryUser
 from clients_api.models.category import Category
 from clients_api.models.client import Client
+from clients_api.models.client.stored import ClientMerged
 from clients_api.models.contact import Contact
 from clients_api.models.custom_field import CustomField
 from clients_api.models.engines.current import database
@@ -35,10 +36,11 @@ def client(event: Record, without: Sequence[int]) -> Result:
     id = event["object_id"]
     if Client.exists(id):
         raise Conflict(THERE)
+    if ClientMerged.into(id) is not None:
+        raise Conflict("The client was merged into another one. Undo the merge instead.")
     rows = trash.kept(event["id"])
     users = {user["id"]: user for user in rows["users"]}
-    if unknown := [index for index, user_id in enumerate(without) if user_id not in users]:
-        raise Invalid(**{f"without.{index}": "exists" for index in unknown})
+    require_known(without, users)
     rows["users"] = [user for user_id, user in users.items() if user_id not in without]
     _require_free(rows["users"], " without=ID restores without that user.")
     fields = {definition.id for definition in CustomField.definitions()}
@@ -46,6 +48,12 @@ def client(event: Record, without: Sequence[int]) -> Result:
     restored = Client.restore(rows)
     trash.forget(event["id"])
     return restored, left_out
+
+
+def require_known(without: Sequence[int], users: Container[int]) -> None:
+    """Require that who is to be left out is one of those users. Raises Invalid."""
+    if unknown := [index for index, user_id in enumerate(without) if user_id not in users]:
+        raise Invalid(**{f"without.{index}": "exists" for index in unknown})
 
 
 def contact(event: Record, without: Sequence[int]) -> Result:

@@ -198,6 +198,7 @@ def test_rotate_shows_another_secret(api):
     assert rotated["secret"].startswith("whsec_") and rotated["secret"] != made["secret"]
 
 
+@pytest.mark.file("every byte of it is read")
 def test_the_secret_of_a_webhook_is_never_stored(api):
     headers = {"Idempotency-Key": "once"}
     first = api.post("/webhooks", {"url": URL}, headers=headers)

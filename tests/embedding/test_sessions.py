@@ -608,3 +608,25 @@ def test_nobody_hears_of_events_that_were_undone_with_their_part(crm, host):
         with pytest.raises(Invalid):
             clients.create(**JANE)
     assert sorted(told) == ["client.created", "contact.created"]
+
+
+def test_duplicates_are_found_merged_and_parted_in_python(crm):
+    with crm.session() as clients:
+        for number in range(240):
+            person = {**JOE, "email": f"j{number}@gmail.com"}
+            clients.create(**person, client_company_name=f"Name {number // 2}")
+        groups = clients.duplicates(by=["name"])
+        assert [group["count"] for group in groups] == [2] * 120
+        assert len(groups.page(limit=7)["data"]) == 7
+        (group,) = clients.duplicates(client_id=2)
+        assert [client["id"] for client in group["clients"]] == [1, 2]
+        with pytest.raises(Invalid):
+            clients.duplicates(by=["size"])
+        merged = clients.merge(1, [2], client_company_name="Both")
+        assert (merged["company_name"], len(merged["contacts"])) == ("Both", 2)
+        assert list(clients.duplicates(client_id=1)) == []
+        with pytest.raises(NotFound):
+            clients.get(2)
+        (event,) = clients.events.of_client(1, type=["client.merged"])
+        assert clients.events.undo(event["id"])["company_name"] == "Name 0"
+        assert clients.get(2)["company_name"] == "Name 0"

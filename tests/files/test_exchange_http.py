@@ -272,3 +272,12 @@ def test_both_calls_are_documented(api):
     assert set(operation["requestBody"]["content"]) == {"text/csv", NDJSON, "multipart/form-data"}
     assert "jane@acme.example" in operation["requestBody"]["content"]["text/csv"]["example"]
     assert set(operation["responses"]["200"]["content"]) == {"application/json"}
+
+
+def test_an_export_says_of_which_place_in_the_log_it_is(api, make_client):
+    make_client()
+    newest = api.get("/events?after=now").get_json()["meta"]["next"]
+    response = api.get("/clients/export")
+    assert response.headers["Event-Position"] == newest
+    make_client()
+    assert len(api.get(f"/events?after={newest}").get_json()["data"]) == 2

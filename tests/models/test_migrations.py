@@ -51,6 +51,7 @@ def test_migrations_make_all_tables_and_indexes_of_the_models(app):
     assert extra == {
         *("category_default", "user_owner", "mail_due"),
         *("event_client_id", "event_object_id"),
+        *("client_name_match", "client_vat_match", "client_phone_match", "user_domain_match"),
     }
     assert diff.add_indexes == []
 

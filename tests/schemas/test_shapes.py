@@ -22,14 +22,17 @@ from clients_api.models import (
     team,
     webhook,
 )
+from clients_api.models.client.duplicates import Groups
 from clients_api.models.engines.current import using
 from clients_api.models.events import reading
 from clients_api.models.queries.record import Record
+from clients_api.schemas import base as schemas
 from clients_api.schemas.base import Computed, DeletedRecordSchema, Group, JSONText, Schema, shape
 from clients_api.schemas.category import CategorySchema
 from clients_api.schemas.client import ClientSchema
 from clients_api.schemas.contact import ContactSchema
 from clients_api.schemas.custom_field import CustomFieldSchema
+from clients_api.schemas.duplicates import DuplicatesSchema
 from clients_api.schemas.event import EventSchema, UndoneRecordSchema
 from clients_api.schemas.exchange import ImportReportSchema
 from clients_api.schemas.key import CreatedKeySchema, KeySchema
@@ -52,6 +55,7 @@ SHAPES = {
     WebhookSecretSchema: (*webhook.reader.columns, "secret"),
     WebhookTestSchema: testing.COLUMNS,
     DeletedRecordSchema: ("id",),
+    DuplicatesSchema: Groups.columns,
 }
 MADE_OF_NO_ROW = {Schema, ImportReportSchema, UndoneRecordSchema}
 LETTERS = "abc XYZ\"\\/'<>&%\t\n\r\b\f\x01\x1f\x7f\u0080éßİÅ東京عربى\u2028\u2029\ufeff\U0001f600"
@@ -97,6 +101,11 @@ class Rows:
             return None
         if isinstance(field, JSONText):
             return self._json(is_object=field.omit == "{}")
+        if isinstance(field, schemas.Rows):
+            inner = Rows(field.schema, field.columns, seed=draw.random())
+            rows = [inner.row() for _ in range(draw.randrange(3))]
+            inner.close()
+            return rows
         if isinstance(field, fields.Integer):
             return draw.choice([0, 1, -1, 2**31, 2**63 - 1, draw.randrange(10**6)])
         return self._text()

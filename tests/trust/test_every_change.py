@@ -30,8 +30,8 @@ RECORDS = {
 }
 # What changes no record: it reads, looks after files, serves, or forgets what was kept for a time.
 WITHOUT_CHANGES = {
-    *("backup", "check", "copy", "dev", "export", "history", "migrate", "openapi", "outbox"),
-    *("restore", "serve", "tidy"),
+    *("backup", "check", "copy", "dev", "duplicates", "export", "history", "migrate", "openapi"),
+    *("outbox", "restore", "serve", "tidy"),
 }
 COMMANDS: dict[str, list[str]] = {
     "import": ["import", "{file}"],
@@ -103,6 +103,6 @@ def test_every_command_that_changes_something_tells_so(app, api, world, counted,
         assert result.exit_code == 0, result.output
         rows, events = counted()
         assert rows and events, command
-    for command in (["history"], ["tidy"], ["keys", "list"], ["check"]):
+    for command in (["history"], ["duplicates"], ["tidy"], ["keys", "list"], ["check"]):
         assert CliRunner().invoke(cli, command, obj=app).exit_code == 0
         assert counted() == (0, 0), command

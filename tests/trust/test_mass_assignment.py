@@ -14,7 +14,7 @@ NAMES = {"first_name": "Sam", "last_name": "Lee"}
 # A value for each parameter that any call needs, so that calls succeed and could write.
 NEEDED = {
     "clients": {**NAMES, "email": "new@acme.example", "client_company_name": "Acme"},
-    "contacts": {**NAMES, "email": "new@acme.example"},
+    "contacts": {**NAMES, "email": "new@acme.example", "clientid": 1},
     "categories": {"category_name": "New", "category_type": "client"},
     "team": {**NAMES, "email": "new@crm.example", "role_id": 3},
     "tags": {"title": "new"},
@@ -30,15 +30,16 @@ ACTIONS = {
     "DELETE /clients/1/tags/old": {},
     "PUT /clients/1/status": {"status": "active"},
     "PUT /clients/1/owner": {"owner": 1},
-    "PUT /contacts/2/account-owner": {},
-    "PUT /categories/3/team": {"users": [3]},
+    "POST /clients/1/merge": {"from": [2]},
+    "PUT /contacts/3/account-owner": {},
+    "PUT /categories/3/team": {"users": [4]},
     "PUT /categories/3/migrate": {"target_id": 2},
 }
 RECORDS = {
     "clients": "1",
-    "contacts": "2",
+    "contacts": "3",
     "categories": "3",
-    "team": "3",
+    "team": "4",
     "tags": "1",
     "custom-fields": "1",
     "keys": "2",
@@ -55,6 +56,7 @@ TABLES = (
     "custom_field",
     "custom_value",
     "api_key",
+    "client_merged",
     "mail",
     "webhook",
 )
@@ -65,10 +67,11 @@ def world(app, api, make_client, make_contact):
     """One record or more of each kind; return the connection to the database that holds them."""
     api.post("/custom-fields", {"title": "T", "type": "text", "name": "code"})
     make_client(email="owner@acme.example", tags=["vip", "old"], code="x")
+    make_client(email="other@acme.example", tags=["vip"], client_vat="GB1")
     make_contact(email="kim@acme.example", clientid=1)
     api.post("/categories", {"category_name": "Retail", "category_type": "client"})
     api.post("/team", {**NAMES, "email": "sam@crm.example", "role_id": 3})
-    api.put("/categories/3/team", {"users": [3]})
+    api.put("/categories/3/team", {"users": [4]})
     api.post("/keys", {"name": "second", "scope": "read"})
     api.post("/webhooks", NEEDED["webhooks"])
     api.put("/clients/1/status", {"status": "suspended"})

@@ -277,3 +277,21 @@ def test_who_waits_for_another_process_goes_on_as_soon_as_it_is_done(app):
                 waits.append(time.monotonic() - ended[0])
             ending.join()
     assert statistics.median(waits) < 0.05, waits
+
+
+def test_merges_that_cross_leave_one_client_with_all_users(crowd):
+    """Each into the other at once, from two processes: one goes through, one has lost its place."""
+    for number in range(0, 20, 2):
+        pair = [crowd.make("/clients", **person(number + n))["id"] for n in (0, 1)]
+        answers = crowd.send(
+            [
+                ("POST", f"/clients/{target}/merge", {"from": [source]})
+                for target, source in (pair, pair[::-1])
+            ]
+        )
+        # Whoever comes second finds its client, or the other one, gone.
+        assert statuses(answers) in ({200: 1, 404: 1}, {200: 1, 422: 1})
+        (merged,) = (body["data"] for status, body in answers if status == 200)
+        assert len(merged["contacts"]) == 2
+    assert len(crowd.data("/clients?limit=100")) == 10
+    assert crowd.is_sound()

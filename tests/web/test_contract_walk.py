@@ -10,7 +10,8 @@ from conftest import Caller, expect_error, issue_key
 
 from clients_api import create_app
 
-PUBLIC = {"/", "/docs", "/docs/<name>", "/openapi.json", "/health", "/ready"}
+PAGES = {"/docs", "/docs/<name>", "/console", "/console/<name>"}
+PUBLIC = {"/", *PAGES, "/openapi.json", "/health", "/ready"}
 PREFIX = "/api"
 
 # The scope that a key needs, by the first part of the path: to read, and to change.

@@ -133,7 +133,10 @@ class Loader:
         ignored = [name for name in params if name not in schema.parameters]
         if schema.takes_custom_fields and (ignored or not filters):
             definitions = CustomField.definitions()
-            values["custom"], more = read_values(definitions, once, filters=filters)
+            partial = not schema.requires_custom_fields
+            values["custom"], more = read_values(
+                definitions, once, filters=filters, partial=partial
+            )
             errors |= more
             custom = {definition.name for definition in definitions}
             ignored = [name for name in ignored if name not in custom]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
@@ -73,18 +73,9 @@ def origin(request: Any) -> str:
     return f"{scheme}://{request.host or 'localhost'}"
 
 
-def mount(request: Any) -> str:
-    """Return the path below which the service is reached, empty where there is none.
-
-    It is the path of PUBLIC_URL or, where that has none, what the proxies or the server say.
-    """
-    public = current_app.config["PUBLIC_URL"]
-    return (urlsplit(public).path if public else "") or quote(request.script_root)
-
-
 def root(request: Any) -> str:
     """Return the address below which all paths of the service are, without a slash at its end."""
-    return origin(request) + mount(request)
+    return origin(request) + request.mount
 
 
 def may_be_overridden(request: Any) -> bool:
