@@ -65,6 +65,7 @@ def filled(url_of, serve):
         id = api.post("/clients", body, headers=headers).get_json()["data"]["id"]
         assert id == CLIENTS + 1
         assert api.delete(f"/clients/{id}").status_code == 200
+        assert api.post("/clients/1/merge", {"from": [2]}).status_code == 200
         app.database.close_all()
         return url
 
@@ -83,7 +84,10 @@ def contents(app) -> dict[str, list]:
     api = Caller(app, demo.KEY)
     paths = ("/clients?limit=100&include=contacts", "/contacts?limit=100", "/tags?limit=100")
     paths += ("/categories", "/custom-fields", "/team", "/clients/export", "/events?limit=1000")
-    return {path: api.get(path).get_data() for path in paths}
+    paths += ("/clients/duplicates?limit=100", "/clients/2")
+    answers = {path: api.get(path) for path in paths}
+    assert answers["/clients/2"].headers["Link"] == '</api/clients/1>; rel="canonical"'
+    return {path: answer.get_data() for path, answer in answers.items()}
 
 
 ENGINES = [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql")]
