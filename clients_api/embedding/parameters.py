@@ -222,6 +222,8 @@ class HistoryFilters(TypedDict, total=False):
     before: str | None
     limit: int | None
     type: Titles | None
+    object: EventObject | None
+    object_id: int | None
     actor_id: int | None
     since: Moment | None
     until: Moment | None
@@ -232,7 +234,5 @@ class EventFilters(HistoryFilters, total=False):
     """Which events; `after` is a position, empty for the oldest that is kept, or `now`."""
 
     after: str | None
-    object: EventObject | None
-    object_id: int | None
     client_id: int | None
     order: Order | None
