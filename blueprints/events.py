@@ -72,7 +72,7 @@ def undo_event(query, id, caller):
     message = None
     if undone.left_out:
         titles = ", ".join(undone.left_out)
-        message = f"Change undone. Left out, since the fields are gone: {titles}."
+        message = f"Change undone. Left out, since it is gone: {titles}."
     return Shown(undone.object, SCHEMAS[undone.object], undone.record, message)
 
 

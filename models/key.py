@@ -124,6 +124,7 @@ class ApiKey(BaseModel):
         key = cls.find(id)
         moment = now()
         cls.update_row(id, revoked=moment, updated=moment)
+        events.affect()
         events.write(events.KEY, "revoked", id, events.deleted(key), time=moment)
 
     @classmethod

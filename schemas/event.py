@@ -156,6 +156,8 @@ class HistoryQuerySchema(QuerySchema):
         EventType(),
         metadata=told("Repeatable; a part may be `*`.", ["client.*"]),
     )
+    object = Choice(events.OBJECTS, metadata=told("Only changes of this kind of record."))
+    object_id = Integer(metadata=told("Only changes of records with this id."))
     actor_id = Integer(metadata=told("Only those by the key with this id."))
     since = Timestamp(metadata=told("At this time (ISO 8601) or later."))
     until = Timestamp(metadata=told("Before this time (ISO 8601)."))
@@ -174,8 +176,6 @@ class EventListQuerySchema(HistoryQuerySchema):
             "1042-9f3a21c4",
         ),
     )
-    object = Choice(events.OBJECTS, metadata=told("Only changes of this kind of record."))
-    object_id = Integer(metadata=told("Only changes of records with this id."))
     client_id = Integer(metadata=told("Only the history of the client with this id."))
     order = Choice(
         ("asc", "desc"),

@@ -104,7 +104,7 @@ def undo(app: Service, event: int, without: tuple[int, ...], dry_run: bool, as_j
         click.echo(printable(f"Undone: {what}, {called}."))
     if undone.left_out:
         titles = ", ".join(undone.left_out)
-        click.echo(printable(f"Left out, since the fields are gone: {titles}."), err=True)
+        click.echo(printable(f"Left out, since it is gone: {titles}."), err=True)
     if dry_run:
         click.echo("Dry run: nothing was changed.", err=True)
 

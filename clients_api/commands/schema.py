@@ -24,9 +24,8 @@ def migrate(ctx: click.Context, check: bool) -> None:
             click.echo(f"pending: {name}")
         ctx.exit(1 if pending else 0)
     app = service(ctx)
-    is_new = migrating.status(app.database)[1]
     applied = migrating.migrate(app.database)
-    if is_new and applied:
+    if applied[:1] == ["0001_initial"]:  # of several at once, one has made it
         say_where(app)
     for name in applied:
         click.echo(f"applied: {name}")

@@ -77,6 +77,8 @@ def answer(error: Exception) -> flask.Response:
         payload["errors"] = refused.errors
     response = current_app.response_class(orjson.dumps(payload), refused.status, refused.headers)
     response.content_type = "application/json"
+    if request.is_trial:
+        response.headers["Dry-Run"] = "yes"
     return response
 
 

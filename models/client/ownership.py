@@ -37,13 +37,14 @@ def create_owner(client_id: int, first_name: str, last_name: str, email: str, mo
 
 
 def change_owner(client_id: int | None, user_id: int | None) -> None:
-    """Make one of a client's users its only owner. Raises Invalid for anybody else."""
-    if not _belongs.one(user_id, client_id):
+    """Make one of a client's users its only owner; None: nobody. Raises Invalid for others."""
+    if user_id is not None and not _belongs.one(user_id, client_id):
         raise Invalid(owner="exists")
     former = _owner.scalar(client_id)
     if former not in (None, user_id):
         User.change(former, account_owner="no")
-    User.change(user_id, account_owner="yes")
+    if user_id is not None:
+        User.change(user_id, account_owner="yes")
 
 
 def owned_by(email: str) -> tuple[int, int] | None:

@@ -11,7 +11,8 @@ import peewee
 
 from clients_api.models.base import BaseModel, now, timestamp
 from clients_api.models.engines.current import database
-from clients_api.models.errors import Gone
+from clients_api.models.errors import Conflict, Gone
+from clients_api.models.queries.prepared import prepared
 
 from . import Event
 
@@ -39,14 +40,25 @@ def keep(event_id: int | None, data: dict[str, Any]) -> None:
 
 
 def kept(event_id: int) -> dict[str, Any]:
-    """Return what was kept to undo an event. Raises Gone where it is no longer, or never was."""
+    """Return what was kept to undo an event.
+
+    Raises Gone where it is no longer, or never was, and Conflict where it is undone already.
+    """
     for row in EventUndo.rows("event_id", event_id):
         if row["expires"] > now():
             found: dict[str, Any] = orjson.loads(zlib.decompress(row["data"]))
             return found
+    if _undone.one(event_id) is not None:
+        raise Conflict("Nothing was undone: that was done already.")
     raise Gone(TOO_LATE)
 
 
 def forget(event_id: int) -> None:
     """Forget what was kept: it is undone."""
     EventUndo.delete_row(event_id)
+
+
+@prepared
+def _undone(event_id):
+    later = Event.select(Event.id).where(Event.id > event_id, Event.undoes == event_id)
+    return later.limit(1)

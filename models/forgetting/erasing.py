@@ -14,6 +14,7 @@ import orjson
 import peewee
 
 from clients_api.models import events
+from clients_api.models.base import now
 from clients_api.models.client import Client
 from clients_api.models.client.stored import ClientMerged
 from clients_api.models.contact import Contact
@@ -21,7 +22,6 @@ from clients_api.models.engines.current import database
 from clients_api.models.errors import NotFound
 from clients_api.models.events import Event
 from clients_api.models.events.kept import EventUndo
-from clients_api.models.events.reading import has_history
 from clients_api.models.idempotency import Idempotency
 from clients_api.models.mail import Mail
 from clients_api.models.queries.prepared import prepared
@@ -39,16 +39,22 @@ def client(id: int | None) -> Record:
 
     So are those that were merged into it, and the merge of it into another can't be undone.
     """
-    if id is None or not (Client.exists(id) or has_history(id)):
+    if id is None:
         raise NotFound("client")
+    rows = _of_client.all(id)
     if Client.exists(id):
         Client.remove(id)
+    elif any(row[2] for row in rows):
+        _tell(events.CLIENT, id, id)
+    else:
+        raise NotFound("client")  # there never was one, or it is erased
+    words: set[str] = set()
     for erased in (id, *ClientMerged.sources(id)):
-        _erase(_of_client.all(erased))
-    for event_id, _, text in _of_client.all(ClientMerged.into(id)):
-        _, merged = _values(text).get("merged", (None, ()))
-        if id in merged:
+        words |= _erase(_own(erased))
+    for target_id, event_id, text in _merges.all():
+        if id in _values(text)["merged"][1]:
             EventUndo.delete_row(event_id)
+            _take_out(target_id, words)
     return _done(id)
 
 
@@ -66,14 +72,16 @@ def _user(id: int | None, object: str, remove: Callable[[int | None], Record]) -
     is_team = object == events.TEAM_MEMBER
     rows = [r for r in User.rows("id", id) if (r["type"] == "team") == is_team]
     told = _of_user.all(id, object)
-    if not rows and not told:
-        raise NotFound(object.replace("_", " "))
     if rows and rows[0]["status"] != "deleted":
         remove(id)
-        told = _of_user.all(id, object)
+    elif rows or any(row[2] for row in told):
+        _tell(object, id, rows[0]["client_id"] if rows else told[-1][1])
+    else:
+        raise NotFound(object.replace("_", " "))  # there never was one, or they are erased
+    told = _of_user.all(id, object)
     User.delete_row(id)
-    names = {name for _, _, text in told for name in _values(text).get("name", ())}
-    clients = {client_id for _, client_id, _ in told if client_id is not None}
+    names = {name for _, _, text, *_ in told for name in _values(text).get("name", ())}
+    clients = {client_id for _, client_id, *_ in told if client_id is not None}
     _erase(told)
     for client_id in clients:
         _rewrite(client_id, id, names)
@@ -85,10 +93,46 @@ def _done(id: int | None) -> Record:
     return Record(("id",), (id,))
 
 
-def _erase(rows: Iterable[tuple[int, int | None, str | None]]) -> None:
-    """Empty events, and forget what else holds their words: undo data, mail, stored answers."""
+def _tell(object: str, id: int | None, client_id: int | None) -> None:
+    """Tell of the end of what was deleted before, so that who has a copy hears of it."""
+    events.write(object, "deleted", id, {"id": [id, None]}, time=now(), client_id=client_id)
+
+
+def _own(client_id: int | None) -> list[tuple[Any, ...]]:
+    """Return the events of a client, but for those of users who live on with another one."""
+    rows = _of_client.all(client_id)
+    return [row for row in rows if row[3] != events.CONTACT or not User.is_live(row[4])]
+
+
+def _take_out(client_id: int, words: set[str]) -> None:
+    """Take words out of the events of a client that had got them by a merge, and has them no more.
+
+    What it still has is its own by now.
+    """
+    now_there: dict[str, Any] = {}
+    if Client.exists(client_id):
+        now_there = dict(Client.find(client_id).items())
+        custom = orjson.loads(now_there["custom_fields"])
+        now_there |= {f"custom_fields.{name}": value for name, value in custom.items()}
+    for event_id, _, text, object, _ in _of_client.all(client_id):
+        changes = _values(text)
+        if object != events.CLIENT or not changes:
+            continue
+        for name, pair in changes.items():
+            changes[name] = [
+                None if isinstance(v, str) and v in words and v != now_there.get(name) else v
+                for v in pair
+            ]
+        Event.update_row(event_id, changes=orjson.dumps(changes).decode())
+
+
+def _erase(rows: Iterable[tuple[Any, ...]]) -> set[str]:
+    """Empty events, and forget what else holds their words: undo data, mail, stored answers.
+
+    Returns the words.
+    """
     words: set[str] = set()
-    for event_id, _, text in rows:
+    for event_id, _, text, *_ in rows:
         words |= _words(text)
         EventUndo.delete_row(event_id)
         Event.update_row(event_id, changes=None)
@@ -98,6 +142,7 @@ def _erase(rows: Iterable[tuple[int, int | None, str | None]]) -> None:
     for caller, key, body in _answers.all():
         if not words.isdisjoint(_texts(orjson.loads(bytes(body)))):
             _forget_answer(caller, key)
+    return words
 
 
 def _words(text: str | None) -> set[str]:
@@ -122,7 +167,7 @@ def _values(text: str | None) -> dict[str, list[Any]]:
 
 def _rewrite(client_id: int, user_id: int | None, names: set[Any]) -> None:
     """Take an owner's name out of the events of a client, and the user out of its undo data."""
-    for event_id, _, text in _of_client.all(client_id):
+    for event_id, _, text, *_ in _of_client.all(client_id):
         changes = _values(text)
         if pair := changes.get("owner_name"):
             changes["owner_name"] = [None if name in names else name for name in pair]
@@ -137,7 +182,8 @@ def _rewrite(client_id: int, user_id: int | None, names: set[Any]) -> None:
 
 @prepared
 def _of_client(id):
-    rows = Event.select(Event.id, Event.client_id, Event.changes)
+    columns = (Event.id, Event.client_id, Event.changes, Event.object, Event.object_id)
+    rows = Event.select(*columns)
     return rows.where(Event.client_id == id).order_by(Event.id)
 
 
@@ -147,6 +193,13 @@ def _of_user(id, object):
     # Written out: only so does SQLite know that the partial index has the row.
     is_other = Event.object != peewee.SQL("'client'")
     return rows.where(Event.object_id == id, Event.object == object, is_other).order_by(Event.id)
+
+
+@prepared
+def _merges():
+    rows = Event.select(Event.object_id, Event.id, Event.changes)
+    is_merge = (Event.object == events.CLIENT) & (Event.action == "merged")
+    return rows.where(is_merge, Event.changes.is_null(False))
 
 
 @prepared

@@ -46,6 +46,7 @@ def undo(event: Record, without: Sequence[int] = ()) -> Undone:
     undoing = _UNDOING.get((event["object"], action))
     if undoing is None or event["changes"] is None:
         raise Conflict("A change of this kind can't be undone.")
+    events.affect()
     with events.undoing(event["id"]):
         record, left_out = undoing(event, without)
     return Undone(event["object"], record, left_out)

@@ -15,8 +15,9 @@ from clients_api.models.client import Client
 from clients_api.models.client.stored import ClientMerged
 from clients_api.models.contact import Contact
 from clients_api.models.custom_field import CustomField
-from clients_api.models.errors import Conflict, Invalid
+from clients_api.models.errors import Conflict, Invalid, NotFound
 from clients_api.models.events import kept as trash
+from clients_api.models.events import reading
 from clients_api.models.queries.folding import fold
 from clients_api.models.queries.record import Record
 from clients_api.models.tag import MOST_PER_CLIENT, Tag
@@ -44,6 +45,8 @@ def client(event: Record, without: Sequence[int]) -> Result:
     _require_free(rows["users"], " without=ID restores without that user.")
     fields = {definition.id for definition in CustomField.definitions()}
     left_out = [title for field_id, _, title in rows["values"] if field_id not in fields]
+    if not Category.exists(rows["client"]["category_id"]):
+        left_out.append("its category")
     restored = Client.restore(rows)
     trash.forget(event["id"])
     return restored, left_out
@@ -57,13 +60,12 @@ def require_known(without: Sequence[int], users: Container[int]) -> None:
 
 def contact(event: Record, without: Sequence[int]) -> Result:
     """Bring a contact back, as the owner of its client if that has none by now."""
-    id = event["object_id"]
-    row = trash.kept(event["id"])["user"]
-    client_id = row["client_id"]
+    id, client_id = event["object_id"], event["client_id"]
     if User.is_live(id):
         raise Conflict(THERE)
     if client_id is not None and not Client.exists(client_id):
         raise Conflict("Nothing was undone: its client is gone. Undo the client's deletion first.")
+    row = trash.kept(event["id"])["user"]
     _require_free([row])
     owns = client_id is not None and row["account_owner"] == "yes"
     owns = owns and Client.find(client_id)["owner_id"] is None
@@ -105,11 +107,24 @@ def category(event: Record, without: Sequence[int]) -> Result:
 
 def tag(event: Record, without: Sequence[int]) -> Result:
     """Bring a tag back, at those of its clients that are still there."""
+    if _is_of_merge(event):
+        raise Conflict("Nothing was undone: it was merged into another tag. Undo that instead.")
     rows = trash.kept(event["id"])
     _restore_tag(rows["tag"])
     _put_back(rows["tag"]["title"], rows["links"])
     trash.forget(event["id"])
     return Tag.find(event["object_id"]), []
+
+
+def _is_of_merge(event: Record) -> bool:
+    """Tell whether a tag went since it was merged: the event before says so."""
+    try:
+        before = reading.find(event["id"] - 1, secret=False)
+    except NotFound:
+        return False
+    return before["type"] == f"{events.TAG}.merged" and (
+        event["object_id"] in json.loads(before["changes"] or "{}").get("merged", (None, ()))[1]
+    )
 
 
 def tag_merged(event: Record, without: Sequence[int]) -> Result:
@@ -182,7 +197,7 @@ def again(event: Record, without: Sequence[int]) -> Result:
 
 def _require_free(users: Iterable[Mapping[str, Any]], hint: str = "") -> None:
     taken = {
-        f"contacts.{user['id']}": ("email", "taken")
+        f"{'team' if user['type'] == 'team' else 'contacts'}.{user['id']}": ("email", "taken")
         for user in users
         if user["status"] != "deleted" and User.is_taken(user["email"], user["id"])
     }

@@ -65,6 +65,7 @@ def _move_back(source: Mapping[str, Any], target_id: int, without: Sequence[int]
         elif now[0]["status"] != "deleted":
             owner = before["account_owner"]
             User.change(before["id"], client_id=id, account_owner=owner)
+            events.affect(contacts=1)
             if owner == "yes":
                 Client.owner_changed(id, NOBODY)
 

@@ -138,6 +138,7 @@ class Webhook(BaseModel):
         webhook = cls.find(id)
         cls.delete_row(id)
         gone = events.deleted({"id": id, **_shown(webhook)})
+        events.affect()
         events.write(events.WEBHOOK, "deleted", id, gone, time=now())
         return webhook
 

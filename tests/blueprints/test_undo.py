@@ -160,7 +160,7 @@ def test_what_is_gone_meanwhile_is_left_out_and_named(api, world, undo):
     api.delete("/tags/2")
     api.delete("/categories/3")
     response = undo("client.deleted").get_json()
-    assert response["message"] == ("Change undone. Left out, since the fields are gone: Size.")
+    assert response["message"] == ("Change undone. Left out, since it is gone: Size, its category.")
     assert response["data"]["category"]["id"] == 2
     assert response["data"]["tags"] == ["b", "a", "c"]
     assert response["data"]["custom_fields"] == {"code": "x"}

@@ -43,9 +43,9 @@ def test_the_keyboard_does_it_all(server: Server, open_page: Callable[..., Page]
     page.press("/", "keyboard")
     page.text(".found", "2 clients in ")
     page.press(enter)
-    assert focused(page).text == "Keyboard Two"
+    page.wait(lambda: focused(page).text == "Keyboard Two")
     page.press("j")
-    assert focused(page).text == "Keyboard One"
+    page.wait(lambda: focused(page).text == "Keyboard One")
     page.press("k")
     page.press(enter)
     page.text("h1", "Keyboard Two")
@@ -68,7 +68,7 @@ def test_the_keyboard_does_it_all(server: Server, open_page: Callable[..., Page]
     tab_to(page, "Delete")
     page.press(enter)
     page.find("dialog", "Delete Keyboard Two and more?")
-    assert focused(page).text == "Delete"
+    page.wait(lambda: focused(page).text == "Delete")
     page.press(enter)
     page.find("main h1", "Clients")
 

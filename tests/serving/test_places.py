@@ -60,7 +60,8 @@ class FileConnection(http.client.HTTPConnection):
 
 def status(connection: http.client.HTTPConnection) -> int:
     with contextlib.closing(connection):
-        connection.request("GET", "/api/ready")
+        # A place in the file system is no host (RFC 9112, section 3.2).
+        connection.request("GET", "/api/ready", headers={"Host": "localhost"})
         return connection.getresponse().status
 
 

@@ -297,8 +297,8 @@ def test_no_header_can_move_the_api_to_another_path(server, connect, path, name,
 
 
 def test_no_header_of_a_caller_nearby_sets_the_scheme(server, connect):
-    # gunicorn believes it from 127.0.0.1, and the first page showed addresses with it.
-    head = b"GET / HTTP/1.1\r\nHost: clients.example\r\nConnection: close\r\n"
+    # gunicorn believes it from 127.0.0.1, and addresses had it.
+    head = b"GET /api HTTP/1.1\r\nHost: clients.example\r\nConnection: close\r\n"
     page = read_all(connect(head + b"X-Forwarded-Proto: https\r\n\r\n"))
     assert b"http://clients.example" in page
     assert b"https://clients.example" not in page
