@@ -166,8 +166,8 @@ def _features() -> Iterator[str]:
         name = rule.rule.removeprefix(f"{prefix}/")
         if "/" not in name:
             yield name
-        elif name.endswith("/undo"):
-            yield "undo"
+        elif (last := name.rpartition("/")[2]) in ("duplicates", "undo"):
+            yield last
 
 
 def _demo_key() -> str:

@@ -140,3 +140,46 @@ def test_a_repeat_that_tells_of_somebody_else_is_kept(app, api, known, make_clie
     with using(app.database):
         rows = app.database.execute_sql("SELECT key FROM idempotency").fetchall()
     assert rows == [("other",)]
+
+
+def test_what_a_merge_had_carried_on_is_erased_too(api, path, make_client):
+    target = make_client(client_company_name="Target")["id"]
+    body = {name: SECRETS[name] for name in SECRETS if name.startswith("client_")}
+    source = make_client(**body)["id"]
+    merge = api.post(f"/clients/{target}/merge", {"from": [source]})
+    assert merge.status_code == 200, merge.get_json()
+    event = api.get("/events?type=client.merged").get_json()["data"][-1]["id"]
+    assert api.post(f"/events/{event}/undo").status_code == 200
+    assert api.delete(f"/clients/{source}?erase=yes").status_code == 200
+    assert found(path) == set()
+    assert api.get(f"/clients/{target}").get_json()["data"]["company_name"] == "Target"
+
+
+def test_who_has_moved_to_another_client_keeps_their_history(api, make_client, make_contact):
+    first, second = make_client()["id"], make_client()["id"]
+    contact = make_contact(clientid=first)
+    person = {name: contact[name] for name in ("first_name", "last_name", "email")}
+    api.patch(f"/contacts/{contact['id']}", {**person, "clientid": second})
+    api.delete(f"/clients/{first}?erase=yes")
+    query = f"/events?object=contact&object_id={contact['id']}"
+    created, moved = api.get(query).get_json()["data"]
+    assert created["changes"]["email"] == [None, contact["email"]]
+    assert moved["changes"]["client.id"] == [first, second]
+
+
+@pytest.mark.parametrize("kind", ["clients", "contacts", "team"])
+def test_erasing_what_was_deleted_before_is_told_once(api, make_client, make_contact, kind):
+    member = {"first_name": "A", "last_name": "B", "email": "m@crm.example", "role_id": 3}
+    made = {
+        "clients": lambda: make_client()["id"],
+        "contacts": lambda: make_contact(clientid=make_client()["id"])["id"],
+        "team": lambda: api.post("/team", member).get_json()["data"]["id"],
+    }[kind]()
+    api.delete(f"/{kind}/{made}")
+    before = api.get("/events?after=now").get_json()["meta"]["next"]
+    response = api.delete(f"/{kind}/{made}?erase=yes")
+    (event,) = api.get(f"/events?after={before}").get_json()["data"]
+    assert response.headers["Event-Position"] == event["position"]
+    assert (event["erased"], event["object_id"]) == (True, made)
+    assert event["type"].endswith(".deleted")
+    expect_error(api.delete(f"/{kind}/{made}?erase=yes"), 404)

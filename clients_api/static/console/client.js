@@ -13,7 +13,7 @@ const MORE = { company_name: { required: true }, phone: { kind: "tel" }, website
 const fieldsOf = (names, group) => names.split(" ").map((name) => ({ name: `client_${group ? `${group}_` : ""}${name}`,
   label: LABELS[name] ?? words(name), path: group ? `${group}.${name}` : name, ...MORE[name] }));
 
-async function groups() {
+export async function groups() {
   const [categories, customs] = await Promise.all([known("/categories"), known("/custom-fields")]);
   const [name, ...others] = fieldsOf("company_name phone website vat description");
   const category = { name: "client_categoryid", label: "Category", path: "category.id", kind: "dropdown", required: true,
@@ -24,7 +24,7 @@ async function groups() {
     ["Shipping", fieldsOf("street zip city state country", "shipping")], ["More", custom]].filter(([, list]) => list.length);
 }
 
-const at = (record, path) => path.split(".").reduce((value, name) => value?.[name], record) ?? null;
+export const at = (record, path) => path.split(".").reduce((value, name) => value?.[name], record) ?? null;
 
 export async function client(id) {
   const state = { path: `/clients/${id}`, page: h("section.client"), groups: await groups() };
@@ -74,7 +74,7 @@ function facts(state, [title, fields]) {
     : h("p.soft", start(fields[0].name), "Nothing is known yet."));
 }
 
-function shownValue(client, path) {
+export function shownValue(client, path) {
   const value = at(client, path);
   if (value === null) return "–";
   if (path === "category.id") return h("a", { href: `#/clients?category_id=${value}` }, client.category.name);

@@ -7,7 +7,7 @@ import { forget, has, hasKey, identify, isKey, isKnown, may, page, Refused, take
 const [main, nav, menu, banner] = ["main", "nav", "menu", "banner"].map((id) => document.getElementById(id));
 
 // The parts, with the scope that each needs, and the feature.
-const PARTS = [["clients"], ["categories"], ["tags"], ["team"], ["history", "read", "events"], ["trash", "write", "undo"], ["import", "write"],
+const PARTS = [["clients"], ["categories"], ["tags"], ["team"], ["duplicates", "write", "duplicates"], ["history", "read", "events"], ["trash", "write", "undo"], ["import", "write"],
   ["custom-fields", "admin"], ["keys", "admin"], ["webhooks", "admin", "webhooks"]];
 
 const parts = () => PARTS.filter(([, scope = "read", feature]) => may(scope) && (!feature || has(feature))).map(([name]) => name);
@@ -16,6 +16,7 @@ const parts = () => PARTS.filter(([, scope = "read", feature]) => may(scope) && 
 const VIEWS = {
   clients: async (query, id) => (id ? (await import("./client.js")).client(id) : list(query)),
   new: async () => (await import("./client.js")).newClient(),
+  duplicates: async (query, ids) => (await import("./duplicates.js")).duplicates(query, ids),
   history: async () => (await import("./history.js")).historyPage(),
   trash: async () => (await import("./history.js")).trashPage(),
   import: async () => (await import("./files.js")).importPage(),

@@ -46,7 +46,8 @@ function line({ id, type, object, object_id, time, actor, changes, clients, undo
   can && h("button.quiet", { icon: "history", click: can, "aria-label": `Undo: ${words(type)}` }, "Undo"));
 }
 
-function differences(changes) {
+/** List what has become of values, by their names. */
+export function differences(changes) {
   const pairs = Object.entries(changes).filter(([name, pair]) => !/(^|\.)id$|^dates/.test(name) && [pair].flat().some((value) => value !== null));
   const list = h("dl.diff", pairs.map(([name, [before, after]]) => h("div", h("dt", words(name)), h("dd", side("del", before), " ", side("ins", after)))));
   return pairs.length > 4 ? h("details", h("summary", `${pairs.length} values`), list) : list;
