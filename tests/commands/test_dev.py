@@ -166,7 +166,7 @@ def test_ctrl_c_ends_it_as_meant(start_dev: Callable[..., Dev]) -> None:
     server = start_dev("--clients", "1")
     server.get("/api/health")
     os.killpg(server.process.pid, signal.SIGINT)  # as a terminal sends it: to all processes
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
     assert list(server.temporary.iterdir()) == []
     assert "Traceback" not in server.log.read_text()
 
