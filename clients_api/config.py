@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import Config
 
+from .checks import database_url, flag, one_of, origins, prefix, public_url, whole
 from .mail.settings import check_sender, check_url
 from .models.engines import opening
 from .models.engines.engine import Engine
@@ -42,100 +42,36 @@ class Setting(NamedTuple):
     purpose: str
 
 
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError
-        return value
-
-    return check
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value.lower() not in words:
-            raise ValueError
-        return value.lower()
-
-    return check
-
-
-def _flag(value: Any) -> bool:
-    words = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-    if isinstance(value, str):
-        value = words.get(value.lower(), value)
-    if value in (0, 1):
-        return bool(value)
-    raise ValueError
-
-
-def _prefix(value: Any) -> str:
-    # A segment of dots alone is folded away by clients, before they send it.
-    if not isinstance(value, str) or not re.fullmatch(
-        r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+/?", value
-    ):
-        raise ValueError
-    return value.removesuffix("/")
-
-
-def _database_url(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return opening.check(value)
-
-
-def _origins(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = [origin.strip() for origin in value.split(",") if origin.strip()]
-    if not isinstance(value, list):
-        raise ValueError
-    for origin in value:
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", str(origin)):
-            raise ValueError
-    return value
-
-
-def _public_url(value: Any) -> str:
-    if value == "":
-        return value
-    parts = urlsplit(value if isinstance(value, str) else "")
-    address = r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/.*)?"
-    if not re.fullmatch(address, str(value)) or parts.port == 0:
-        raise ValueError
-    path = parts.path.strip("/") and _prefix(parts.path)
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
 SETTINGS: dict[str, Setting] = {
     "DATABASE_URL": Setting(
         "sqlite:///<instance>/clients.sqlite3",
-        _database_url,
+        database_url,
         opening.URLS,
         "The SQLite file, or the PostgreSQL database (extra `postgresql`).",
     ),
     "URL_PREFIX": Setting(
-        "/api", _prefix, "a path such as /api or /crm/api", "Under which the API is served."
+        "/api", prefix, "a path such as /api or /crm/api", "Under which the API is served."
     ),
     "PUBLIC_URL": Setting(
         "",
-        _public_url,
+        public_url,
         "an address such as https://crm.example, with the path that a proxy strips",
         "What stands before the paths in `Link`, `Location` and openapi.json, where the scheme and "
         "host of the request are not right; behind a proxy that strips a path, with that path.",
     ),
     "PAGE_SIZE": Setting(
-        25, _whole(1, 100), "1 to 100", "Records a page where no `limit` is given."
+        25, whole(1, 100), "1 to 100", "Records a page where no `limit` is given."
     ),
     "MAX_BODY_BYTES": Setting(
-        1_048_576, _whole(1024, 2**31), "1024 to 2147483648", "A larger body is answered with 413."
+        1_048_576, whole(1024, 2**31), "1024 to 2147483648", "A larger body is answered with 413."
     ),
     "MAX_IMPORT_BYTES": Setting(
         268_435_456,
-        _whole(1024, 2**40),
+        whole(1024, 2**40),
         "1024 to 1099511627776",
         "A larger file to import is answered with 413.",
     ),
-    "RATELIMIT_ENABLED": Setting(True, _flag, "true or false", "Whether calls are limited."),
+    "RATELIMIT_ENABLED": Setting(True, flag, "true or false", "Whether calls are limited."),
     "RATELIMIT_DEFAULT": Setting(
         "1200 per minute",
         check_rate,
@@ -144,13 +80,13 @@ SETTINGS: dict[str, Setting] = {
     ),
     "CORS_ORIGINS": Setting(
         [],
-        _origins,
+        origins,
         "a list of origins such as https://app.example, separated by commas",
         "Whose pages in a browser may call the API.",
     ),
     "TRUSTED_PROXIES": Setting(
         0,
-        _whole(0, 10),
+        whole(0, 10),
         "0 to 10",
         "Reverse proxies in a row in front; of as many X-Forwarded-For, -Proto, -Host and -Prefix "
         "are believed.",
@@ -167,8 +103,8 @@ SETTINGS: dict[str, Setting] = {
         "an e-mail address, also as Acme Ltd <clients@acme.example>",
         "Sender of mail, also with a name: `Acme Ltd <clients@acme.example>`.",
     ),
-    "CONSOLE_ENABLED": Setting(True, _flag, "true or false", "Whether `/console` is served."),
-    "DOCS_ENABLED": Setting(True, _flag, "true or false", "Whether `/docs` is served."),
+    "CONSOLE_ENABLED": Setting(True, flag, "true or false", "Whether `/console` is served."),
+    "DOCS_ENABLED": Setting(True, flag, "true or false", "Whether `/docs` is served."),
     "WEBHOOK_HOSTS": Setting(
         [],
         exemptions,
@@ -184,28 +120,28 @@ SETTINGS: dict[str, Setting] = {
     ),
     "EVENTS_KEPT_DAYS": Setting(
         90,
-        _whole(0, 36_500),
+        whole(0, 36_500),
         "0 to 36500",
         "Days for which events are kept; 0: for ever. The newest one always is.",
     ),
     "TRASH_KEPT_DAYS": Setting(
         30,
-        _whole(0, 36_500),
+        whole(0, 36_500),
         "0 to 36500",
         "Days for which deletions can be undone; 0: they can't.",
     ),
     "LOG_FORMAT": Setting(
-        "text", _one_of("text", "json"), "text or json", "`json` is one object a line."
+        "text", one_of("text", "json"), "text or json", "`json` is one object a line."
     ),
     "LOG_LEVEL": Setting(
         "info",
-        _one_of("debug", "info", "warning", "error", "critical"),
+        one_of("debug", "info", "warning", "error", "critical"),
         "debug, info, warning, error or critical",
         "The least important messages that are logged.",
     ),
     "SQLITE_SYNCHRONOUS": Setting(
         "full",
-        _one_of("full", "normal"),
+        one_of("full", "normal"),
         "full or normal",
         "`normal` trades the last moments before a power cut for speed.",
     ),

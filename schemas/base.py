@@ -13,7 +13,7 @@ from marshmallow import fields
 
 from .fields import Array, sentence
 from .fields.flags import Flag
-from .metadata import told
+from .fields.metadata import told
 
 
 class JSONText(fields.Field):

@@ -6,8 +6,8 @@ from marshmallow import fields
 
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema, text
 from .fields import Array, Choice, Id, String
+from .fields.metadata import told
 from .fields.texts import Word
-from .metadata import told
 from .paging import list_query
 
 # A word of the program that shows categories; nothing here depends on it.

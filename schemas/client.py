@@ -22,8 +22,8 @@ from .base import (
 )
 from .contact import ContactSchema
 from .fields import Array, Choice, Email, Id, Integer, String, Timestamp, YesNo
+from .fields.metadata import told
 from .fields.texts import Title
-from .metadata import told
 from .paging import list_query
 
 TAG_LENGTH = 100

@@ -11,7 +11,7 @@ from clients_api.models.user import CLIENT, STATUSES
 
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema, text
 from .fields import Choice, Email, Id, Integer, String, YesNo
-from .metadata import told
+from .fields.metadata import told
 from .paging import list_query
 
 PERSON_SORTS = {name: name for name in ("first_name", "last_name", "email", "created", "updated")}

@@ -20,8 +20,8 @@ from .category import (
 from .client import ClientCreateSchema, ClientListQuerySchema, ClientOwnerChangeSchema
 from .contact import ContactCreateSchema, ContactListQuerySchema
 from .fields import Array, Choice, Date, Decimal, Integer, String, YesNo, sentence
+from .fields.metadata import told
 from .key import KeyCreateSchema
-from .metadata import told
 from .paging import list_query
 from .team import TeamMemberCreateSchema
 

@@ -14,7 +14,7 @@ from clients_api.models.tag import MOST_PER_CLIENT
 from .base import AnswerSchema, Group, RecordDatesSchema, Rows
 from .client import ClientChangeSchema, Wanted
 from .fields import Array, Choice, Id, Integer, String, sentence
-from .metadata import told
+from .fields.metadata import told
 from .paging import CursorQuerySchema
 
 

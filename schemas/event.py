@@ -19,8 +19,8 @@ from .custom_field import CustomFieldSchema
 from .fields import Array, Choice, Id, Integer, Timestamp
 from .fields.flags import Flag
 from .fields.log import EventPosition, EventType
+from .fields.metadata import told
 from .key import KeySchema
-from .metadata import told
 from .tag import ClientTagSchema
 from .team import TeamMemberSchema
 from .webhook import WebhookSchema

@@ -19,7 +19,7 @@ from .contact import ContactCreateSchema
 from .custom_field import value_field
 from .fields import Choice, Id, Integer, String, YesNo, is_unicode
 from .fields.flags import Flag
-from .metadata import told
+from .fields.metadata import told
 from .paging import PageQuerySchema
 
 FORMATS = ("csv", "ndjson")

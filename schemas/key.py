@@ -11,7 +11,7 @@ from clients_api.models.key import SCOPES
 
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema, moment
 from .fields import Choice, String, Timestamp
-from .metadata import told
+from .fields.metadata import told
 from .paging import list_query
 
 

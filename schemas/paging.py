@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from .base import AnswerSchema, QuerySchema
 from .fields import Choice, Integer, String
-from .metadata import told
+from .fields.metadata import told
 
 LIMIT_MAX = 100
 

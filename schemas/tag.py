@@ -7,8 +7,8 @@ from marshmallow import fields
 from .base import AnswerSchema, Group, RecordDatesSchema, Schema
 from .client import TAG_LENGTH
 from .fields import String
+from .fields.metadata import told
 from .fields.texts import Title
-from .metadata import told
 from .paging import list_query
 
 

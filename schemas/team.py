@@ -9,7 +9,7 @@ from clients_api.models.user import ADMINISTRATOR, STAFF, STATUSES
 from .base import AnswerSchema, Group, RecordDatesSchema, text
 from .contact import PersonChangeSchema, SocialLinksSchema, person_list_query
 from .fields import Integer, YesNo
-from .metadata import told
+from .fields.metadata import told
 
 ROLE_IDS = (ADMINISTRATOR, STAFF)
 ROLE = told(f"{ADMINISTRATOR} is an administrator, {STAFF} staff.", STAFF, enum=list(ROLE_IDS))

@@ -11,7 +11,7 @@ from clients_api.models.webhook import STATUSES
 from .base import AnswerSchema, Group, JSONText, RecordDatesSchema, Schema, moment
 from .fields import Array, Choice, String
 from .fields.log import EventPosition, EventType
-from .metadata import told
+from .fields.metadata import told
 from .paging import list_query
 
 URL_LENGTH = 2000

@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from clients_api.schemas.base import AnswerSchema, Schema
-from clients_api.schemas.metadata import told
+from clients_api.schemas.fields.metadata import told
 
 from . import JSON
 

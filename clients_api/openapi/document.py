@@ -15,7 +15,7 @@ from clients_api.models.custom_field import Definition
 from clients_api.schemas.base import AnswerSchema, QuerySchema
 from clients_api.schemas.custom_field import answer_field, value_field
 from clients_api.schemas.fields import INTEGER_MAX
-from clients_api.schemas.metadata import told
+from clients_api.schemas.fields.metadata import told
 
 from . import JSON
 from .components import ERRORS, PATH_PARAMETERS

@@ -11,7 +11,7 @@ from marshmallow import fields
 from clients_api.files.formats import FORMATS
 from clients_api.schemas.base import AnswerSchema, Schema
 from clients_api.schemas.event import FeedMetaSchema
-from clients_api.schemas.metadata import told
+from clients_api.schemas.fields.metadata import told
 from clients_api.schemas.paging import ListMetaSchema
 
 from . import FORM, JSON, MULTIPART

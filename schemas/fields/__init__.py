@@ -68,9 +68,8 @@ class _Field(fields.Field):
 
     def message(self, rule: str, **numbers: Any) -> str:
         """Return the sentence for a broken rule of this field."""
-        name = str(self.data_key or self.name)
-        if isinstance(self.parent, Array):
-            name = "{field}"  # the array knows which of its elements this is
+        # An array knows which of its elements this is.
+        name = "{field}" if isinstance(self.parent, Array) else str(self.data_key or self.name)
         return sentence(rule, name, **{**self.limits, **numbers})
 
 

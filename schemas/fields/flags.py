@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients_api.schemas.metadata import told
+from clients_api.schemas.fields.metadata import told
 
 from . import Choice
 
