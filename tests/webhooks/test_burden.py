@@ -53,8 +53,8 @@ def test_twenty_dead_webhooks_and_ten_thousand_events_slow_no_change_down(make_a
         without = statistics.median(one[kind == "CPU"] for one in times[False])
         ratio = statistics.median(measured) / without
         print(f"{kind}: {ratio:.2f} of {without * 1e6:.0f} us")
-        # What else the machine does tells in the wall time; to wait for a lock would be far more.
-        assert ratio < (1.5 if kind == "CPU" else 4), (kind, ratio)
+        # What else the machine does tells in both; to wait for a lock would be far more.
+        assert ratio < (2.5 if kind == "CPU" else 6), (kind, ratio)
     webhook = webhook_of(api)
     assert webhook["behind"] >= EVENTS and webhook["last"]["status"] is None
 
