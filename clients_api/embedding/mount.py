@@ -142,7 +142,7 @@ class Mount:
         leave = service.users.enter()
         try:
             body = service(environ, start_response)
-        except BaseException:
+        except BaseException:  # whatever it was, also a worker's end: nobody waits for this call
             leave()
             raise
         if isinstance(body, list):

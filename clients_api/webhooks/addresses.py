@@ -139,7 +139,7 @@ def problems(url: str | None, exempt: Collection[str]) -> dict[str, str]:
         except Forbidden:
             return {"url": "address"}
         except OSError:
-            pass
+            pass  # it does not resolve now: looked at again whenever something is sent
     return {}
 
 

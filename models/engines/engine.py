@@ -124,7 +124,7 @@ class Engine:
         try:
             with self.atomic():
                 yield
-        except BaseException:
+        except BaseException:  # whatever it was, the rows are undone, and so must be what is noted
             if written is not None and before is not None:
                 written.go_back(before)
             raise

@@ -239,6 +239,7 @@ def test_when_the_sender_ends_another_goes_on(make_app, receive, monkeypatch):
             happen(api.app)
             receiver.wait(2)
             wait_for(lambda: webhook_of(api)["behind"] == 0)
+    assert receiver.ids == sorted(set(receiver.ids))  # neither has sent what the other had
 
 
 def test_replay_of_a_thousand_events_brings_each_once_in_order(make_app, receive):

@@ -150,7 +150,7 @@ class Session(Engine, peewee.PostgresqlDatabase):
         before.append(begin)
         try:
             yield
-        except BaseException:
+        except BaseException:  # whatever it was, the transaction is to be used again, or ended
             if begin not in before and not self.connection().closed:
                 before.clear()
                 self.execute_sql(f"ROLLBACK TO SAVEPOINT attempt{depth}")
